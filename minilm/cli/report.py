@@ -1,0 +1,105 @@
+"""The end of a run: what it reached, beside what counting words reaches, and what to do next."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from minilm.cli import curve
+from minilm.cli.formatting import count, duration, memory, printable, rate, share
+from minilm.cli.progress import Record
+
+__all__ = ["print_report"]
+
+INDENT = 2
+
+
+def print_report(report: Record, losses: curve.Curve, stream: TextIO | None = None) -> None:
+    """Write the report (keys as in `minilm.recipes.pretrain.Report`) for a person to read."""
+    console = Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False)
+    console.print()
+    console.print(Text(_headline(report), "bold"))
+    console.print()
+    for label, value in _rows(report):
+        _block(console, value, f"{'':{INDENT}}{label:13}")
+    drawing = curve.draw(losses, console.width - INDENT, console.encoding)
+    if drawing:
+        _heading(console, "loss in nats per token: line training, dots validation")
+        for line in drawing.split("\n"):
+            console.print(Text(f"{'':{INDENT}}{line}"), soft_wrap=True)
+    if report.get("sample"):
+        _heading(console, "what it writes")
+        _block(console, Text(printable(report["sample"], keep="\n\t").expandtabs(4)), " " * INDENT)
+    console.print()
+    # Paths and commands are to be copied: never broken over lines.
+    console.print(Text(f"run   {report['run']}"), soft_wrap=True)
+    for i, command in enumerate(report.get("next_commands") or ()):
+        console.print(Text(f"{'next' if i == 0 else '':4}  {command}"), soft_wrap=True)
+
+
+def _headline(report: Record) -> str:
+    words = [f"{report['recipe']}: {count(report['parameters'])} parameters"]
+    words.append(f"{report['steps']} steps in {duration(report['seconds'])}")
+    if report.get("interrupted"):
+        words.append("stopped before the end")
+    return ", ".join(words)
+
+
+def _rows(report: Record) -> list[tuple[str, Text]]:
+    def known(key: str) -> bool:
+        value: Any = report.get(key)
+        return value is not None and math.isfinite(value)
+
+    rows = []
+    if known("val_loss"):
+        loss = f"{report['val_loss']:.4f} nats per token, "
+        rows.append(("validation", Text.assemble(loss, _bits(report["val_bpb"]))))
+    if known("ngram_bpb"):
+        baseline = f"{report['ngram_loss']:.4f} nats per token, " if known("ngram_loss") else ""
+        order = f" (order {report['ngram_order']})"
+        rows.append(("best n-gram", Text(f"{baseline}{_bits(report['ngram_bpb'])}{order}")))
+    if known("val_bpb") and known("ngram_bpb"):
+        rows.append(("margin", _margin(report["ngram_bpb"] - report["val_bpb"])))
+    if known("tokens_per_second"):
+        speed = rate(report["tokens_per_second"], "tokens")
+        if known("gflops"):
+            speed += f", {report['gflops']:.1f} GFLOP/s"
+        if known("peak_share"):
+            speed += f", {share(report['peak_share'])} of this machine's matrix-multiply peak"
+        rows.append(("speed", Text(speed)))
+    if known("peak_memory_bytes"):
+        occupied = f"{memory(report['peak_memory_bytes'])} at most"
+        if known("predicted_memory_bytes"):
+            occupied += f", {memory(report['predicted_memory_bytes'])} predicted"
+        rows.append(("memory", Text(occupied)))
+    if known("compile_seconds") and report["compile_seconds"] > 0.5:
+        rows.append(("compiling", Text(f"{duration(report['compile_seconds'])}, this time only")))
+    return rows
+
+
+def _bits(value: float) -> str:
+    return f"{value:.4f} bits per byte"
+
+
+def _margin(bits: float) -> Text:
+    if bits > 0:
+        return Text(f"{bits:.4f} bits per byte better than the n-gram", "green")
+    return Text(f"{-bits:.4f} bits per byte worse than the n-gram: train for longer", "yellow")
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, "dim"))
+
+
+def _block(console: Console, text: Text, label: str) -> None:
+    """The text beside its label, with lines broken to fit and no blanks at their ends."""
+    for i, line in enumerate(text.wrap(console, max(10, console.width - len(label)))):
+        line.rstrip()
+        head = Text(label if i == 0 else " " * len(label), "dim")
+        head = head.append_text(line) if line.plain else Text()
+        console.print(head, soft_wrap=True)

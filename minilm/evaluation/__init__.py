@@ -1,0 +1,1 @@
+"""How good a model is: measures, and the simpler models that it must beat."""

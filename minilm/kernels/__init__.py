@@ -1,0 +1,22 @@
+"""The operations of `minilm.reference` compiled by Numba: same names, same signatures.
+
+The formulas, shapes and derivations stand in the reference; here is what makes them
+fast. A file holds the public `forward` and `backward`, which check and lay out their
+arguments, and the compiled loops beneath them. Shared by all: `jit` (how they are
+compiled and cached), `layout`, `exponential` and `tiles`. `linear` and `softmax` have no
+twin: for them NumPy is already best.
+
+The rules that the loops follow
+-------------------------------
+- One signature per dtype. Arguments are made C-contiguous first (attention and rope take
+  strides); numbers come in as the arrays' own dtype, since a float64 among float32 would
+  widen all arithmetic.
+- Slice, then count from 0: ``row = x[i]`` and ``for c in range(row.size)``. For an index
+  that starts elsewhere Numba must allow for negative values, and vectors are lost.
+- A loop writes few arrays. The compiler tests at run time that what it writes overlaps
+  nothing else, and gives up on vectors beyond eight such tests.
+- Work is cut into chunks that depend on the shapes alone. Sums over rows are kept per
+  chunk and added up in order, so results do not depend on the number of threads, nor on
+  which of them was first.
+- Small arrays are done by the calling thread: waking the others costs about 50 us.
+"""

@@ -1,0 +1,181 @@
+"""The decorators that compile every kernel, and where the compiled code is kept.
+
+`kernel` compiles a function that Python calls; `helper` one that only kernels call.
+Both release the GIL, divide as IEEE 754 does (no ZeroDivisionError, whose test would
+keep a loop from using vectors), and let the compiler regroup sums and fuse multiply
+with add. They never let it assume that NaN or infinity is absent: a diverged run must
+show.
+
+Compiled kernels are cached on disk, so that a machine compiles them once. Numba's own
+cache has three habits that do not fit here. It looks only at the file of the kernel,
+not at the helpers which that kernel calls, so the folder is named by a digest of all
+kernel sources and of the versions of Numba and NumPy. It writes beside the source,
+which may be read-only, so the folder is the user's: `MINILM_CACHE` if set, else
+`NUMBA_CACHE_DIR`, else the usual place of the platform. And it raises when the disk is
+full or a file is damaged; here such a kernel is compiled again and not kept. The CPU
+needs no place in the name: Numba stores it with each compiled signature.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numba.core import config, event
+from numba.core.caching import FunctionCache
+
+__all__ = ["cache_folder", "helper", "kernel", "on_compile"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Everything in "fast" except nnan, ninf (NaN and infinity must survive) and afn.
+_FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """The folder of this version's compiled kernels (it need not exist yet)."""
+    if base := os.environ.get("MINILM_CACHE") or config.CACHE_DIR:
+        root = Path(base)
+    elif sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "minilm"
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library/Caches/minilm"
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minilm"
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return root.absolute() / f"kernels-{digest.hexdigest()[:16]}"
+
+
+class _Cache(FunctionCache):
+    """Numba's cache, for which failing to read or write is no reason to stop."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        # Numba numbers the data files: two processes that compile different signatures
+        # at once could then each point to the other's file. A name of one's own cannot.
+        files = self._cache_file
+        files._data_name_pattern = files._data_name_pattern.replace(
+            "{number:d}", f"{uuid.uuid4().hex[:12]}.{{number:d}}"
+        )
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        with contextlib.suppress(Exception):
+            return super().load_overload(sig, target_context)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with contextlib.suppress(Exception):
+            super().save_overload(sig, data)
+
+
+def _compiled(function: Callable[..., Any], *, parallel: bool) -> Callable[..., Any]:
+    dispatcher = numba.njit(fastmath=_FASTMATH, parallel=parallel, **_OPTIONS)(function)
+    # Numba chooses the folder when the cache object is made, from this one setting. The
+    # serial and the parallel form need two: they have the same name and byte code.
+    before = config.CACHE_DIR
+    try:
+        folder = cache_folder() / ("parallel" if parallel else "serial")
+        config.CACHE_DIR = str(folder)
+        cache = _Cache(function)
+        if Path(cache.cache_path).is_relative_to(folder):
+            dispatcher._cache = cache
+    except (OSError, RuntimeError):  # no home, or no folder that can be written
+        pass
+    finally:
+        config.CACHE_DIR = before
+    return dispatcher  # type: ignore[no-any-return]
+
+
+class _Kernel:
+    """A function in two compiled forms, each compiled when first needed."""
+
+    def __init__(self, function: Callable[..., Any], parallel_from: int | None) -> None:
+        functools.update_wrapper(self, function)
+        self._serial = _compiled(function, parallel=False)
+        self._parallel = _compiled(function, parallel=True)
+        self._parallel_from = sys.maxsize if parallel_from is None else parallel_from
+
+    def __call__(self, *arguments: Any) -> Any:
+        large = arguments[0].size >= self._parallel_from
+        return (self._parallel if large else self._serial)(*arguments)
+
+
+def kernel(*, parallel_from: int | None = None) -> Callable[[Function], Function]:
+    """Decorate a function that Python calls: compiled on first use, then cached.
+
+    Parameters
+    ----------
+    parallel_from
+        From this size of the first argument on, `numba.prange` loops run on all threads;
+        below, waking them (some 50 us) would take longer than the work. Each iteration
+        must write where no other does, so that neither the number of threads nor their
+        order can change a bit of the result. None: never.
+    """
+
+    def decorate(function: Function) -> Function:
+        return _Kernel(function, parallel_from)  # type: ignore[return-value]
+
+    return decorate
+
+
+def helper(*, exact: bool = False) -> Callable[[Function], Function]:
+    """Decorate a function that kernels call; it is stored inside them.
+
+    Parameters
+    ----------
+    exact
+        Keep the written order of operations (fused multiply-add is still allowed), for
+        code that relies on how each step rounds.
+    """
+
+    def decorate(function: Function) -> Function:
+        flags = {"contract"} if exact else _FASTMATH
+        return numba.njit(fastmath=flags, **_OPTIONS)(function)  # type: ignore[no-any-return]
+
+    return decorate
+
+
+class _Listener(event.Listener):
+    """Calls back once for each kernel; the helpers compiled inside it are part of it."""
+
+    def __init__(self, callback: Callable[[str, float], None]) -> None:
+        self._callback = callback
+        self._depth = 0
+        self._start = 0.0
+
+    def on_start(self, event: Any) -> None:
+        if self._depth == 0:
+            self._start = time.perf_counter()
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:
+        self._depth -= 1
+        function = event.data["dispatcher"].py_func
+        if self._depth == 0 and function.__module__.startswith(f"{__package__}."):
+            name = f"{function.__module__.rpartition('.')[2]}.{function.__name__.strip('_')}"
+            self._callback(name, time.perf_counter() - self._start)
+
+
+@contextlib.contextmanager
+def on_compile(callback: Callable[[str, float], None]) -> Iterator[None]:
+    """Call ``callback(kernel, seconds)`` after each kernel that is really compiled.
+
+    Kernels that come from the cache are not announced. `kernel` reads like
+    ``"attention.forward"``; `seconds` includes the helpers it needed.
+    """
+    with event.install_listener("numba:compile", _Listener(callback)):
+        yield

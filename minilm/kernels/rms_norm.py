@@ -1,0 +1,79 @@
+"""Compiled twin of `minilm.reference.rms_norm`: each row is read from memory once."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from minilm.kernels.exponential import like
+from minilm.kernels.jit import helper, kernel
+from minilm.kernels.layout import add_parts, chunk, rows, rows_per_part
+from minilm.reference.rms_norm import Saved
+
+__all__ = ["Saved", "backward", "forward"]
+
+
+def forward(x: NDArray, weight: NDArray, eps: float = 1e-5) -> tuple[NDArray, Saved]:
+    """Normalise the last axis of x (..., C); returns y like x."""
+    flat = rows(x)
+    y = np.empty_like(flat)
+    rstd = np.empty(len(flat), x.dtype)
+    _forward(flat, weight, x.dtype.type(eps), y, rstd)
+    return y.reshape(x.shape), Saved(x, weight, rstd.reshape(x.shape[:-1]))
+
+
+def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
+    """Returns dx (..., C) and dweight (C,)."""
+    x, weight, rstd = saved
+    flat = rows(x)
+    dx, dweight = np.empty_like(flat), np.empty_like(weight)
+    _backward(rows(dy), flat, weight, rstd.reshape(-1), dx, dweight)
+    return dx.reshape(x.shape), dweight
+
+
+@helper()
+def _forward_row(x, weight, eps, y):  # type: ignore[no-untyped-def]
+    square = like(eps, 0)
+    for c in range(x.size):
+        square += x[c] * x[c]
+    rstd = like(eps, 1) / math.sqrt(square / like(eps, x.size) + eps)
+    for c in range(x.size):
+        y[c] = x[c] * rstd * weight[c]
+    return rstd
+
+
+@kernel(parallel_from=100_000)
+def _forward(x, weight, eps, y, rstd):  # type: ignore[no-untyped-def]
+    for i in prange(len(x)):
+        rstd[i] = _forward_row(x[i], weight, eps, y[i])
+
+
+@helper()
+def _backward_row(dy, x, weight, rstd, dx, dweight):  # type: ignore[no-untyped-def]
+    mean_gx = like(rstd, 0)
+    for c in range(x.size):
+        mean_gx += dy[c] * weight[c] * (x[c] * rstd)
+    mean_gx /= like(rstd, x.size)
+    for c in range(x.size):
+        x_hat = x[c] * rstd
+        dx[c] = rstd * (dy[c] * weight[c] - x_hat * mean_gx)
+        dweight[c] += dy[c] * x_hat
+
+
+@kernel(parallel_from=50_000)
+def _backward(dy, x, weight, rstd, dx, dweight):  # type: ignore[no-untyped-def]
+    size = rows_per_part(len(x))
+    parts = np.zeros(((len(x) + size - 1) // size, weight.size), x.dtype)
+    for k in prange(len(parts)):
+        s = chunk(k, size)
+        _backward_rows(dy[s], x[s], weight, rstd[s], dx[s], parts[k])
+    add_parts(parts, dweight)
+
+
+@helper()
+def _backward_rows(dy, x, weight, rstd, dx, dweight):  # type: ignore[no-untyped-def]
+    for i in range(len(x)):
+        _backward_row(dy[i], x[i], weight, rstd[i], dx[i], dweight)

@@ -1,0 +1,132 @@
+"""Compiled twin of `minilm.reference.softmax_cross_entropy`: rows in parallel, each one
+read into the cache once; backward can overwrite the logits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from minilm.kernels.exponential import exp, like
+from minilm.kernels.jit import helper, kernel
+from minilm.reference.softmax_cross_entropy import Saved, coefficients
+
+__all__ = ["Saved", "backward", "forward"]
+
+
+def forward(
+    logits: NDArray,
+    targets: NDArray,
+    weights: NDArray | None = None,
+    *,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    normalizer: float | None = None,
+) -> tuple[float, Saved]:
+    """The loss in nats per target; `saved.nll` has it for each row, unweighted.
+
+    Raises
+    ------
+    IndexError
+        If a target is neither in 0..V-1 nor `ignore_index`.
+    """
+    coefficient = coefficients(logits, targets, weights, ignore_index, normalizer)
+    labels = np.where(targets == ignore_index, -1, targets).astype(np.int64)
+    lse, nll, uniform = np.zeros((3, len(labels)), logits.dtype)
+    _forward(np.ascontiguousarray(logits), labels, label_smoothing != 0, lse, nll, uniform)
+
+    row_loss = nll
+    if label_smoothing:
+        row_loss = (1 - label_smoothing) * nll + label_smoothing * uniform
+    if z_loss:
+        row_loss = row_loss + z_loss * (lse * lse)
+    # Not left to the coefficient 0: beside an ignored row stands 0, whatever it holds.
+    loss = float(np.sum(coefficient * row_loss, dtype=np.float64))
+    saved = Saved(logits, targets, coefficient, lse, nll, ignore_index, label_smoothing, z_loss)
+    return loss, saved
+
+
+def backward(dloss: float, saved: Saved, out: NDArray | None = None) -> NDArray:
+    """Returns dlogits (N, V), written into `out` if given, which may be the logits."""
+    logits, targets, coefficient, lse, _, ignore_index, label_smoothing, z_loss = saved
+    real = logits.dtype.type
+    labels = np.where(targets == ignore_index, -1, targets).astype(np.int64)
+    scale = (float(dloss) * coefficient).astype(logits.dtype)
+    of_p = scale if not z_loss else scale * (1 + 2 * z_loss * lse)
+
+    source = np.ascontiguousarray(logits)
+    dlogits = np.empty_like(source) if out is None else out
+    # The kernel works in place: then what it writes cannot overlap what it reads, and the
+    # compiler uses vectors. A layout it cannot take goes by way of a copy.
+    in_place = out is logits and source is logits
+    usable = in_place or (dlogits.flags.c_contiguous and not np.may_share_memory(dlogits, source))
+    target = dlogits if usable else np.empty_like(source)
+    smoothing = real(label_smoothing / logits.shape[1]), real(1 - label_smoothing)
+    _backward(target, source, labels, lse, of_p.astype(logits.dtype), scale, *smoothing)
+    if target is not dlogits:
+        dlogits[...] = target
+    return dlogits
+
+
+@helper()
+def _largest(x):  # type: ignore[no-untyped-def]
+    """The largest element (a NaN among others is passed over)."""
+    # Four chains of comparisons: one alone would wait for its own result each time.
+    m0 = m1 = m2 = m3 = x[0]
+    for block in range(x.size // 4):
+        i = 4 * block
+        m0 = x[i] if x[i] > m0 else m0
+        m1 = x[i + 1] if x[i + 1] > m1 else m1
+        m2 = x[i + 2] if x[i + 2] > m2 else m2
+        m3 = x[i + 3] if x[i + 3] > m3 else m3
+    for i in range(x.size // 4 * 4, x.size):
+        m0 = x[i] if x[i] > m0 else m0
+    m0 = m1 if m1 > m0 else m0
+    m2 = m3 if m3 > m2 else m2
+    return m2 if m2 > m0 else m0
+
+
+@helper()
+def _forward_row(x, label, smooth):  # type: ignore[no-untyped-def]
+    """lse, nll and the mean of -log p over all labels (0 unless `smooth`)."""
+    m = _largest(x)
+    total = like(m, 0)
+    for v in range(x.size):
+        total += exp(x[v] - m)
+    log_total = math.log(total)
+    uniform = like(m, 0)
+    if smooth:
+        for v in range(x.size):
+            uniform += x[v] - m
+        uniform = log_total - uniform / like(m, x.size)
+    return m + log_total, log_total - (x[label] - m), uniform
+
+
+@kernel(parallel_from=50_000)
+def _forward(logits, labels, smooth, lse, nll, uniform):  # type: ignore[no-untyped-def]
+    for i in prange(labels.size):
+        if labels[i] >= 0:
+            lse[i], nll[i], uniform[i] = _forward_row(logits[i], labels[i], smooth)
+
+
+@helper()
+def _backward_row(x, lse, of_p, shift):  # type: ignore[no-untyped-def]
+    for v in range(x.size):
+        x[v] = exp(x[v] - lse) * of_p - shift
+
+
+@kernel(parallel_from=50_000)
+def _backward(out, logits, labels, lse, of_p, scale, uniform, spike):  # type: ignore[no-untyped-def]
+    in_place = out.ctypes.data == logits.ctypes.data
+    for i in prange(labels.size):
+        row = out[i]
+        if labels[i] < 0:
+            row[:] = 0
+        else:
+            if not in_place:
+                row[:] = logits[i]
+            _backward_row(row, lse[i], of_p[i], scale[i] * uniform)
+            row[labels[i]] -= scale[i] * spike

@@ -1,0 +1,1 @@
+"""Architectures, one file each: a configuration and the wiring of layers."""

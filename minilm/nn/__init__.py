@@ -1,0 +1,1 @@
+"""Parameters, and the layers made of operations. Start with `parameters` and `block`."""

@@ -1,0 +1,60 @@
+"""A linear map of the last axis: y = x @ weight + bias."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from minilm.backend import ops
+from minilm.nn.layer import Layer
+from minilm.nn.parameters import Constant, Normal, Scope
+
+__all__ = ["Linear", "TiedLinear"]
+
+
+class Linear(Layer):
+    """Weight (n_in, n_out) drawn from N(0, std^2), bias (n_out,) zero.
+
+    Raises nothing of its own; a wrong last axis is NumPy's ValueError.
+    """
+
+    def __init__(
+        self, scope: Scope, n_in: int, n_out: int, *, bias: bool = True, std: float = 0.02
+    ) -> None:
+        self.weight = scope.parameter("weight", (n_in, n_out), Normal(std), decay=True)
+        self.bias = scope.parameter("bias", (n_out,), Constant(0.0)) if bias else None
+
+    def forward(self, x: NDArray) -> tuple[NDArray, Any]:
+        """x (..., n_in) -> y (..., n_out)."""
+        bias = self.bias.value if self.bias else None
+        return ops.linear.forward(x, self.weight.value, bias)
+
+    def backward(self, dy: NDArray, saved: Any) -> NDArray:
+        """dy (..., n_out) -> dx (..., n_in)."""
+        dx, dweight, dbias = ops.linear.backward(dy, saved)
+        self.weight.add_grad(dweight)
+        if self.bias:
+            self.bias.add_grad(dbias)
+        return dx
+
+
+class TiedLinear(Layer):
+    """The output head that shares the token embedding's table: logits = x @ table.T.
+
+    Both uses add into the one gradient. Source: Press and Wolf, "Using the Output
+    Embedding to Improve Language Models" (2017).
+    """
+
+    def __init__(self, table: Any) -> None:
+        self.table = table  # Parameter (V, C)
+
+    def forward(self, x: NDArray) -> tuple[NDArray, Any]:
+        """x (..., C) -> logits (..., V)."""
+        return ops.linear.forward(x, self.table.value.T)
+
+    def backward(self, dy: NDArray, saved: Any) -> NDArray:
+        """dlogits (..., V) -> dx (..., C)."""
+        dx, dtable_transposed, _ = ops.linear.backward(dy, saved)
+        self.table.add_grad(dtable_transposed.T)
+        return dx

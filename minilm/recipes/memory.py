@@ -1,0 +1,54 @@
+"""How much memory a run will take, before it takes it."""
+
+from __future__ import annotations
+
+from minilm import machine
+from minilm.errors import MinilmError
+from minilm.models import costs
+from minilm.objectives.token_loss import LOGITS_BYTES
+from minilm.recipes.recipe import Recipe
+
+__all__ = ["predict", "refuse_what_cannot_fit"]
+
+# Python, NumPy, Numba with LLVM and the terminal, measured after a run's imports; LLVM's
+# own memory while it compiles is part of it, since it is not given back.
+INTERPRETER_BYTES = 230 * 2**20
+# Counting n-grams holds about 60 bytes a training token for a moment.
+NGRAM_BYTES_PER_TOKEN = 60
+
+
+def predict(recipe: Recipe, n_tokens: int = 0) -> int:
+    """The peak of the whole process, in bytes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With `model.vocab_size` set.
+    n_tokens : int
+        Of the training text.
+    """
+    model, training = recipe.model, recipe.training
+    rows = training.batch_size // training.accumulation
+    logits = min(LOGITS_BYTES, 4 * rows * model.block_size * model.vocab_size)
+    step = costs.training_bytes(model, rows) + 2 * logits
+    return INTERPRETER_BYTES + 12 * n_tokens + max(step, NGRAM_BYTES_PER_TOKEN * n_tokens)
+
+
+def refuse_what_cannot_fit(recipe: Recipe, predicted: int) -> None:
+    """Raise MinilmError, with the figures, if the prediction exceeds what is free."""
+    available = machine.available_bytes() + machine.resident_bytes()
+    if predicted <= available:
+        return
+    model = recipe.model
+    rows = recipe.training.batch_size // recipe.training.accumulation
+    raise MinilmError(
+        f"this run needs about {_gb(predicted)} and {_gb(available)} are free: "
+        f"{_gb(costs.parameter_bytes(model))} for {model.n_parameters():,} parameters with "
+        f"gradients and Adam, {_gb(costs.activation_bytes(model, rows))} for the activations "
+        f"of {rows} x {model.block_size} tokens; lower model.n_layer, model.n_embd or "
+        "model.block_size, or raise training.accumulation"
+    )
+
+
+def _gb(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:.1f} GiB"

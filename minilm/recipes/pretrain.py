@@ -1,0 +1,255 @@
+"""A recipe carried out, from the text to the report.
+
+    read, split, encode the text -> measure the machine -> plan -> compile the kernels
+    -> count n-grams -> train -> evaluate on all held-out text -> sample
+
+`pretrain` begins a run, `resume` goes on with one; both end in `_carry_out`.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from minilm import machine
+from minilm.errors import MinilmError
+from minilm.evaluation import ngram
+from minilm.generation.pretrained import Pretrained
+from minilm.models.gpt import GPT
+from minilm.objectives.next_token import NextToken
+from minilm.optim.adamw import AdamW
+from minilm.recipes import budget, memory
+from minilm.recipes.loading import best_checkpoint, read_config
+from minilm.recipes.reading import to_toml
+from minilm.recipes.recipe import Recipe
+from minilm.recipes.report import Report
+from minilm.recipes.text import Text, prepare
+from minilm.recipes.warmup import compile_kernels
+from minilm.training import checkpoint
+from minilm.training.interrupt import Interruption
+from minilm.training.loop import Loop, Progress, train
+from minilm.training.reporter import Reporter, Silent
+from minilm.training.run import CONFIG, TOKENIZER, Run
+
+__all__ = ["pretrain", "resume"]
+
+RUNS = Path("runs")
+
+
+def pretrain(
+    recipe: Recipe,
+    *,
+    name: str = "run",
+    out: Path | None = None,
+    minutes: float = 0.0,
+    reporter: Reporter | None = None,
+) -> Report:
+    """Carry out a recipe in a new run folder.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    name : str
+        Of the recipe, for the report and the default folder ``runs/NAME-1``.
+    out : path, optional
+        The run folder; it must not hold anything yet.
+    minutes : float
+        If positive, model size, batch and steps are chosen so that all is done in this
+        time (`minilm.recipes.budget`).
+    reporter : Reporter, optional
+
+    Raises
+    ------
+    MinilmError
+        For whatever in the recipe, the text, the folder or the machine does not allow it.
+    """
+    reporter = reporter or Silent()
+    clock = time.perf_counter()
+    text = prepare(recipe.data, name)
+    data = replace(recipe.data, source=_resolved(recipe.data.source), sha256=text.digest)
+    model = replace(recipe.model, vocab_size=text.tokenizer.vocab_size)
+    recipe = replace(recipe, data=data, model=model)
+    if minutes:
+        recipe = budget.plan(recipe, minutes, text, clock, reporter)
+    _check_fits(recipe, text)
+    with Run.create(out or Run.fresh_name(RUNS, name)) as run:
+        text.tokenizer.save(run.path / TOKENIZER)
+        run.write(CONFIG, to_toml(recipe))
+        return _carry_out(recipe, name, run, text, reporter, clock)
+
+
+def resume(path: Path, *, reporter: Reporter | None = None) -> Report:
+    """Go on with a run from its last whole checkpoint, to the same bits as without a stop.
+
+    Raises
+    ------
+    MinilmError
+        If there is no run, it is in use, its text has changed, or no checkpoint is whole.
+    """
+    reporter = reporter or Silent()
+    clock = time.perf_counter()
+    with Run.open(path) as run:
+        recipe = read_config(path)
+        text = prepare(recipe.data, path.name)
+        return _carry_out(recipe, path.name, run, text, reporter, clock)
+
+
+def _resolved(source: str) -> str:
+    """An absolute path, so that the run can be resumed from anywhere; names stay."""
+    return str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def _check_fits(recipe: Recipe, text: Text) -> int:
+    """The predicted peak memory; refuses texts too short and models too large."""
+    _objective(recipe, text)
+    predicted = memory.predict(recipe, len(text.train.ids))
+    memory.refuse_what_cannot_fit(recipe, predicted)
+    return predicted
+
+
+def _objective(recipe: Recipe, text: Text) -> NextToken:
+    return NextToken(
+        text.train.ids,
+        text.validation.ids,
+        text.bytes_per_id,
+        batch_size=recipe.training.batch_size,
+        block_size=recipe.model.block_size,
+        seed=recipe.seed,
+        estimate_windows=recipe.training.estimate_windows,
+    )
+
+
+def _carry_out(
+    recipe: Recipe, name: str, run: Run, text: Text, reporter: Reporter, clock: float
+) -> Report:
+    predicted = _check_fits(recipe, text)
+    reporter.record({"kind": "phase", "name": "measuring this machine"})
+    peak = machine.sgemm_gflops()
+    reporter.record({"kind": "phase", "name": "compiling kernels"})
+    compile_seconds = compile_kernels(recipe.model, reporter)
+
+    model = GPT(recipe.model, seed=recipe.seed)
+    optimizer = AdamW(model.parameters, recipe.optimizer, recipe.training.steps)
+    progress = _restore(recipe, run, model, optimizer, reporter)
+    report = Report(
+        run=str(run.path),
+        recipe=name,
+        parameters=model.parameters.n_parameters,
+        compile_seconds=round(compile_seconds, 2),
+        peak_gflops=peak,
+        predicted_memory_bytes=predicted,
+        corpus_sha256=text.digest,
+    )
+    loop = Loop(
+        model,
+        _objective(recipe, text),
+        optimizer,
+        run,
+        recipe.training,
+        reporter,
+        flops_per_token=recipe.model.flops_per_token(),
+        replan=(
+            budget.replanner(recipe, text, clock, progress.seconds)
+            if recipe.training.minutes
+            else None
+        ),
+    )
+    loop.record("start", **_start(recipe, report, text, progress))
+    with Interruption(reporter.note) as interruption:
+        if not interruption():
+            _count_ngrams(report, text, reporter)
+        reporter.record({"kind": "phase", "name": "training"})
+        train(loop, progress, interruption)
+        report.signal = interruption.signal
+    _finish(loop, progress, report, text, reporter)
+    report.seconds = round(time.perf_counter() - clock, 2)
+    report.peak_memory_bytes = machine.peak_bytes()
+    loop.record("end", **report.to_dict())
+    return report
+
+
+def _restore(
+    recipe: Recipe, run: Run, model: GPT, optimizer: AdamW, reporter: Reporter
+) -> Progress:
+    """Where the run's last whole checkpoint left it, or its beginning if it has none yet."""
+    progress = Progress(n_steps=recipe.training.steps)
+    if checkpoint.steps(run.path):
+        folder, state = checkpoint.latest(run.path, reporter)
+        progress = Progress(**checkpoint.restore(folder, state, model.parameters, optimizer))
+        optimizer.n_steps = progress.n_steps
+        checkpoint.discard_after(run.path, progress.step)
+    run.rewind(progress.step)
+    return progress
+
+
+def _start(recipe: Recipe, report: Report, text: Text, progress: Progress) -> dict[str, Any]:
+    return {
+        "run": report.run,
+        "recipe": report.recipe,
+        "parameters": report.parameters,
+        "train_tokens": len(text.train.ids),
+        "val_tokens": len(text.validation.ids),
+        "vocab_size": recipe.model.vocab_size,
+        "corpus_sha256": text.digest,
+        "steps": progress.n_steps,
+        "first_step": progress.step,
+        "tokens_per_step": recipe.training.batch_size * recipe.model.block_size,
+        "flops_per_token": recipe.model.flops_per_token(),
+        "peak_gflops": report.peak_gflops,
+        "predicted_memory_bytes": report.predicted_memory_bytes,
+    }
+
+
+def _count_ngrams(report: Report, text: Text, reporter: Reporter) -> None:
+    reporter.record({"kind": "phase", "name": "counting n-grams"})
+    ids = text.validation.ids
+    best = ngram.baseline(text.train.ids, ids, text.tokenizer.vocab_size)
+    n_bytes = int(text.bytes_per_id[ids[1:]].sum())
+    report.ngram_order, report.ngram_loss = best.order, best.loss
+    report.ngram_bpb = best.loss * (len(ids) - 1) / math.log(2) / max(1, n_bytes)
+
+
+def _finish(
+    loop: Loop, progress: Progress, report: Report, text: Text, reporter: Reporter
+) -> None:
+    """What stands at the end: the whole validation split and a sample, by the best checkpoint."""
+    recipe = read_config(loop.run.path)
+    report.steps, report.planned_steps = progress.step, progress.n_steps
+    tokens = progress.step * recipe.training.batch_size * recipe.model.block_size
+    if progress.seconds:
+        report.tokens_per_second = tokens / progress.seconds
+        report.gflops = report.tokens_per_second * loop.flops_per_token / 1e9
+        report.peak_share = report.gflops / report.peak_gflops
+    if report.interrupted and progress.step < progress.n_steps:
+        report.next_commands = [f"minilm pretrain --resume {report.run}"]
+        return
+    reporter.record({"kind": "phase", "name": "evaluating"})
+    folder, report.best_step = best_checkpoint(loop.run.path, reporter)
+    checkpoint.load_parameters(folder, loop.model.parameters)
+    started = time.perf_counter()
+    metrics = loop.objective.evaluate(loop.model)
+    seconds = round(time.perf_counter() - started, 4)
+    loop.record("evaluation", step=report.best_step, scope="whole", **metrics, seconds=seconds)
+    report.val_loss, report.val_bpb = metrics["val_loss"], metrics["val_bpb"]
+    reporter.record({"kind": "phase", "name": "sampling"})
+    report.sample = _sample(Pretrained(loop.model, text.tokenizer), recipe)
+    report.next_commands = [f"minilm sample {shlex.quote(report.run)}"]
+
+
+def _sample(model: Pretrained, recipe: Recipe) -> str:
+    """A text by the model; from scratch if the recipe's prompt has characters it never saw."""
+    prompt = recipe.sample.prompt
+    try:
+        model.tokenizer.encode(prompt)
+    except MinilmError:
+        prompt = ""
+    return prompt + model.generate(
+        prompt,
+        max_tokens=recipe.sample.max_tokens,
+        temperature=recipe.sample.temperature,
+        seed=recipe.seed,
+    )

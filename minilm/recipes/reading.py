@@ -1,0 +1,180 @@
+"""From TOML and ``--set`` to a checked recipe, and back to TOML.
+
+Keys are dotted paths into `Recipe` (``training.steps``); the last part alone is enough
+where it is unique. In a ``[model]`` table, ``size`` names a configuration of
+`minilm.models.sizes` that the other keys then modify.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import tomli_w
+
+from minilm.errors import MinilmError, did_you_mean
+from minilm.models.sizes import named
+from minilm.recipes.recipe import Recipe
+
+__all__ = ["load", "names", "override", "parse", "to_toml"]
+
+FOLDER = Path(__file__).parent
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def names() -> list[str]:
+    """The recipes that come with the library."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name_or_path: str) -> Recipe:
+    """A recipe by name, or from a ``.toml`` file.
+
+    Raises
+    ------
+    MinilmError
+        Naming the file and the key at fault, with the nearest name there is.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        if name_or_path not in names():
+            raise MinilmError(f"no recipe {name_or_path!r}{did_you_mean(name_or_path, names())}")
+        path = FOLDER / f"{name_or_path}.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MinilmError(f"cannot read recipe {path}: {error.strerror}") from None
+    except (UnicodeDecodeError, ValueError) as error:
+        raise MinilmError(f"recipe {path} is not UTF-8 text: {error}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str = "recipe") -> Recipe:
+    """A recipe from TOML text; `where` begins the messages of errors."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MinilmError(f"{where}: not TOML: {error}") from None
+    except RecursionError:
+        raise MinilmError(f"{where}: nested too deeply") from None
+    try:
+        return _build(Recipe, tree, "")
+    except MinilmError as error:
+        raise MinilmError(f"{where}: {error}") from None
+
+
+def _build(kind: Any, tree: dict[str, Any], prefix: str) -> Any:
+    """An instance of dataclass `kind` from a table, each key checked against its type."""
+    types = get_type_hints(kind)
+    known = [*types, "size"] if prefix == "model." else list(types)
+    values: dict[str, Any] = {}
+    if prefix == "model." and "size" in tree:
+        values = vars(named(_checked("model.size", tree["size"], str))).copy()
+    for key, value in tree.items():
+        if key not in known:
+            raise MinilmError(f"unknown key {prefix}{key}{did_you_mean(key, known)}")
+        if is_dataclass(types.get(key)):
+            if not isinstance(value, dict):
+                raise MinilmError(f"{prefix}{key} is a table: write [{prefix}{key}]")
+            values[key] = _build(types[key], value, f"{prefix}{key}.")
+        elif key in types:
+            values[key] = _checked(prefix + key, value, types[key])
+    return kind(**values)
+
+
+def _checked(key: str, value: Any, kind: type) -> Any:
+    if kind is float and type(value) is int:
+        try:
+            return float(value)
+        except OverflowError:
+            raise MinilmError(f"{key} = {value}: too large") from None
+    if type(value) is not kind:
+        raise MinilmError(f"{key} = {value!r}: expected {_WORDS[kind]}")
+    if kind is int and not -(2**63) <= value < 2**63:
+        raise MinilmError(f"{key} = {value}: must fit 64 bits")
+    if kind is float and not math.isfinite(value):
+        raise MinilmError(f"{key} = {value}: expected a finite number")
+    return value
+
+
+def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+    """The recipe with ``key=value`` settings applied, in order.
+
+    Examples
+    --------
+    >>> recipe = override(Recipe(), ["steps=10", "model.n_embd=64", "optimizer.beta2=0.95"])
+    >>> recipe.training.steps, recipe.model.n_embd, recipe.optimizer.beta2
+    (10, 64, 0.95)
+
+    Raises
+    ------
+    MinilmError
+        Naming the key: unknown, ambiguous, of the wrong type, or out of range.
+    """
+    tree = _tree(recipe)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise MinilmError(f"--set {setting}: expected key=value")
+        path, kind = _resolve(key.strip())
+        table = tree
+        for part in path[:-1]:
+            table = table[part]
+        if path == ["model", "size"]:
+            tree["model"] = {"size": text.strip()}
+        else:
+            table[path[-1]] = _from_text(".".join(path), text.strip(), kind)
+    return _build(Recipe, tree, "")
+
+
+def _tree(recipe: Recipe) -> dict[str, Any]:
+    return dataclasses.asdict(recipe)
+
+
+def _keys(kind: Any, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], type]:
+    """Every leaf below a dataclass: path -> type."""
+    types = get_type_hints(kind)
+    leaves: dict[tuple[str, ...], type] = {}
+    for field in fields(kind):
+        path = (*prefix, field.name)
+        if is_dataclass(types[field.name]):
+            leaves |= _keys(types[field.name], path)
+        else:
+            leaves[path] = types[field.name]
+    return leaves
+
+
+def _resolve(key: str) -> tuple[list[str], type]:
+    leaves = _keys(Recipe) | {("model", "size"): str}
+    found = [path for path in leaves if ".".join(path) == key]
+    found = found or [path for path in leaves if path[-1] == key]
+    if not found:
+        known = {".".join(path) for path in leaves} | {path[-1] for path in leaves}
+        near = did_you_mean(key, known)
+        if near.startswith("; choose"):
+            near = "; minilm describe shows them all"
+        raise MinilmError(f"--set {key}: unknown key{near}")
+    if len(found) > 1:
+        choices = " or ".join(".".join(path) for path in found)
+        raise MinilmError(f"--set {key}: ambiguous; write {choices}")
+    return list(found[0]), leaves[found[0]]
+
+
+def _from_text(key: str, text: str, kind: type) -> Any:
+    """A value of the key's type from what stands after ``=``."""
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        return _checked(key, kind(text), kind)
+    except (ValueError, KeyError):
+        raise MinilmError(f"--set {key}={text}: expected {_WORDS[kind]}") from None
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe with every default written out; `parse` reads it back as it was."""
+    return tomli_w.dumps(_tree(recipe))

@@ -1,0 +1,105 @@
+"""A recipe: everything that determines a run, as one tree of checked dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from minilm.corpus.split import METHODS
+from minilm.errors import MinilmError, did_you_mean
+from minilm.models.config import GPTConfig
+from minilm.optim.config import OptimizerConfig
+from minilm.tokenizers import KINDS
+from minilm.training.config import TrainingConfig
+
+__all__ = ["DataConfig", "Recipe", "SampleConfig"]
+
+CHOICES = {"tokenizer": tuple(KINDS), "split": METHODS}
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which text, and how it becomes tokens.
+
+    Attributes
+    ----------
+    source : str
+        An embedded corpus (``python-docs``), or the path of a text file or folder.
+        Empty: the recipe leaves it to whoever runs it (``--data``).
+    tokenizer : "bytes" or "chars"
+    validation : float
+        Share of the text that is held out.
+    split : "document" or "position"
+        Hold out whole documents, chosen by a hash of their name, or the end of the text.
+    sha256 : str
+        Digest of the documents. Empty in a recipe: whatever is there is taken, and the
+        run's ``config.toml`` records it. Given: another text is refused.
+    """
+
+    source: str = "python-docs"
+    tokenizer: str = "bytes"
+    validation: float = 0.1
+    split: str = "document"
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        for key, choices in CHOICES.items():
+            value = getattr(self, key)
+            if value not in choices:
+                raise MinilmError(f"data.{key} = {value!r}{did_you_mean(value, choices)}")
+        if not 0 < self.validation < 1:
+            raise MinilmError(f"data.validation = {self.validation}: must lie between 0 and 1")
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """The text that a finished run writes to show what it learned.
+
+    Attributes
+    ----------
+    prompt : str
+    max_tokens : int
+    temperature : float
+        Below 1 prefers likely tokens; 0 always takes the likeliest.
+    """
+
+    prompt: str = ""
+    max_tokens: int = 300
+    temperature: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 0:
+            raise MinilmError(f"sample.max_tokens = {self.max_tokens}: must not be negative")
+        if not 0 <= self.temperature < float("inf"):
+            raise MinilmError(f"sample.temperature = {self.temperature}: must be finite, 0 or more")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A complete, named run; each table of the TOML file is a field.
+
+    Attributes
+    ----------
+    description : str
+        What the run is for, and what to expect of it.
+    objective : str
+        The pretext task: ``next_token``.
+    seed : int
+        Of initial parameters, data order and dropout.
+    """
+
+    description: str = ""
+    objective: str = "next_token"
+    seed: int = 1337
+    data: DataConfig = field(default_factory=DataConfig)
+    model: GPTConfig = field(default_factory=GPTConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    sample: SampleConfig = field(default_factory=SampleConfig)
+
+    def __post_init__(self) -> None:
+        if self.objective != "next_token":
+            raise MinilmError(
+                f"objective = {self.objective!r}{did_you_mean(self.objective, ['next_token'])}"
+            )
+        if not -(2**63) <= self.seed < 2**63:
+            raise MinilmError(f"seed = {self.seed}: must fit 64 bits")

@@ -1,0 +1,68 @@
+"""From a recipe's `[data]` to the two token streams that a run learns and is judged on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilm import corpus, tokenizers
+from minilm.corpus import TokenStream
+from minilm.errors import MinilmError
+from minilm.recipes.recipe import DataConfig
+from minilm.tokenizers import Tokenizer
+
+__all__ = ["Text", "prepare"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """Both sides of a split, encoded.
+
+    Attributes
+    ----------
+    bytes_per_id : ndarray (V,) of int
+        Bytes of text that a token stands for; 0 for special tokens.
+    digest : str
+        SHA-256 of the documents before the split.
+    """
+
+    train: TokenStream
+    validation: TokenStream
+    tokenizer: Tokenizer
+    bytes_per_id: NDArray
+    digest: str
+
+
+def prepare(config: DataConfig, recipe: str, seed: int = 0) -> Text:
+    """Read, split and encode.
+
+    Raises
+    ------
+    MinilmError
+        If the text is missing, unreadable, too short to split, or not that of `sha256`.
+    """
+    if not config.source:
+        raise MinilmError(
+            f"the recipe {recipe} comes without a text; name one with --data FILE or --data FOLDER"
+        )
+    documents = corpus.load(config.source)
+    digest = corpus.digest(documents)
+    if config.sha256 not in ("", digest):
+        raise MinilmError(
+            f"the text of {config.source} is not the one that data.sha256 names: "
+            f"{digest[:12]}, not {config.sha256[:12]}; restore it, or start a new run"
+        )
+    training, validation = corpus.split(documents, config.split, config.validation, seed)
+    tokenizer = tokenizers.build(config.tokenizer, documents)
+    sizes = [len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)]
+    for special in tokenizer.special_tokens.values():
+        sizes[special] = 0
+    return Text(
+        corpus.encode(training, tokenizer),
+        corpus.encode(validation, tokenizer),
+        tokenizer,
+        np.array(sizes),
+        digest,
+    )

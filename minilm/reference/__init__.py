@@ -1,0 +1,28 @@
+"""The mathematics: one file per operation, `forward` beside `backward`, plain NumPy.
+
+Each file is the definition of its operation, written to be read: the formula, the shapes,
+how the backward pass follows from it, and the paper it comes from. `minilm.kernels` has
+compiled twins of the expensive ones, with the same names and signatures.
+
+A reading order, from one multiplication to the whole step
+----------------------------------------------------------
+1.  `linear`                 y = x W + b, and why its gradients are two more products
+2.  `squared_relu`           the shortest nonlinearity: what "saved" is for
+3.  `gelu`                   GPT-2's nonlinearity, its approximation and the exact one
+4.  `swiglu`                 a gated one: two inputs in one array
+5.  `embedding`              rows of a table: gradients of repeated ids add up
+6.  `softmax`                scores to probabilities without overflow
+7.  `softmax_cross_entropy`  the loss, in nats, and its famously short gradient
+8.  `layer_norm`             a statistic of x in the way of x: three paths back
+9.  `rms_norm`               the same with one path fewer
+10. `rope`                   position as a rotation; its gradient turns back
+11. `philox`                 random numbers as a pure function of a counter
+12. `dropout`                a mask that is never stored
+13. `attention`              all of the above at work on one page
+14. `adamw`                  what the gradients are for
+
+Shape letters: B batch, T query positions, S key positions, C channels, H heads, K key and
+value heads, D head size, V vocabulary, F hidden size of the MLP, N rows.
+
+`cases` makes small, awkward arguments for each operation, for the gradient checker.
+"""

@@ -1,0 +1,77 @@
+r"""AdamW: one step of Adam with decoupled weight decay, on flat arrays, in place.
+
+With g = gradients * scale (the factor of gradient clipping, else 1) and t = step >= 1,
+
+    values <- values * (1 - learning_rate * weight_decay)        the first n_decay entries only
+    m <- beta1 m + (1 - beta1) g
+    v <- beta2 v + (1 - beta2) g^2
+    values <- values - learning_rate * m_hat / (sqrt(v_hat) + eps)
+
+    m_hat = m / (1 - beta1^t)        v_hat = v / (1 - beta2^t)
+
+Shapes: values, gradients, m, v (N,), all parameters of the model one after another, those
+that decay first.
+
+m and v start at 0, so after t steps they are weighted sums of the past whose weights add
+up to 1 - beta^t and not to 1: dividing by that corrects them. "Decoupled" means that the
+decay is not part of g, where sqrt(v_hat) would rescale it.
+
+Source: Kingma and Ba, "Adam" (2015), algorithm 1; Loshchilov and Hutter, "Decoupled Weight
+Decay Regularization" (2019), algorithm 2 (with the decay multiplied by the learning rate
+and the order of the lines as in PyTorch's AdamW).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["step"]
+
+
+def step(
+    values: NDArray,
+    gradients: NDArray,
+    m: NDArray,
+    v: NDArray,
+    *,
+    step: int,
+    learning_rate: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    n_decay: int,
+    scale: float = 1.0,
+) -> None:
+    """Update values, m and v in place; `step` counts from 1.
+
+    Raises
+    ------
+    ValueError
+        If `step` is less than 1: the corrections would divide by zero.
+
+    Examples
+    --------
+    The first step is the learning rate, whatever the size of the gradient:
+
+    >>> values, m, v = np.array([1.0, 1.0]), np.zeros(2), np.zeros(2)
+    >>> step(values, np.array([5.0, -0.01]), m, v, step=1, learning_rate=0.1, beta1=0.9,
+    ...      beta2=0.999, eps=0.0, weight_decay=0.0, n_decay=2)
+    >>> values.round(6).tolist()
+    [0.9, 1.1]
+    """
+    if step < 1:
+        raise ValueError(f"step counts from 1, not from {step}")
+    g = gradients * float(scale)
+
+    values[:n_decay] *= 1 - float(learning_rate) * weight_decay
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * (g * g)
+
+    sqrt_v_hat = np.sqrt(v) / math.sqrt(1 - beta2**step)
+    values -= float(learning_rate) / (1 - beta1**step) * (m / (sqrt_v_hat + eps))

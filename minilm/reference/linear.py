@@ -1,0 +1,56 @@
+r"""Linear map: every position's channels times one matrix, plus a bias.
+
+    y = x @ weight + bias
+
+Shapes: x (..., I); weight (I, O); bias (O,); y (..., O). The leading axes are only
+rows: they are folded into one axis N, so that each line below is a single product
+of two matrices.
+
+Backward. y[n, o] = sum_i x[n, i] weight[i, o] + bias[o], so each factor's gradient is
+dy times the other factor, summed over the index that the factor lacks:
+
+    dx = dy @ weight^T        dweight = x^T @ dy        dbias = sum_n dy
+
+Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating
+errors" (1986), equations 1, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numpy.typing import NDArray
+
+__all__ = ["Saved", "backward", "forward"]
+
+
+class Saved(NamedTuple):
+    """Kept: both factors of the product, as references and not as copies. Nothing is
+    recomputed; the bias is not needed, only whether there was one."""
+
+    x: NDArray  # (..., I)
+    weight: NDArray  # (I, O)
+    has_bias: bool
+
+
+def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[NDArray, Saved]:
+    """Map the last axis of x from I to O channels; returns y (..., O)."""
+    y = _rows(x) @ weight
+    if bias is not None:
+        y += bias
+    return y.reshape(*x.shape[:-1], weight.shape[1]), Saved(x, weight, bias is not None)
+
+
+def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | None]:
+    """Returns dx (..., I), dweight (I, O) and dbias (O,), or None without a bias."""
+    x, weight, has_bias = saved
+    dy_rows = _rows(dy)
+    dx = (dy_rows @ weight.T).reshape(x.shape)
+    dweight = _rows(x).T @ dy_rows
+    dbias = dy_rows.sum(axis=0) if has_bias else None
+    return dx, dweight, dbias
+
+
+def _rows(x: NDArray) -> NDArray:
+    """x (..., C) as a matrix (N, C)."""
+    return x.reshape(-1, x.shape[-1])
