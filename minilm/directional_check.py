@@ -1,8 +1,8 @@
-"""Is this the gradient of that model? Held against difference quotients along random directions.
+"""Check the gradient of a whole model along random directions.
 
 One number at a time would take four forward passes for each parameter. Along a random
 direction, four passes test all parameters at once, and a term that is wrong anywhere
-shows, since a random direction is never perpendicular to it.
+shows, since a random direction is hardly ever perpendicular to it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,19 @@ __all__ = ["MinilmError", "did_you_mean"]
 
 
 class MinilmError(Exception):
-    """A mistake in the input, the configuration or the machine's state, in one line."""
+    """A mistake in the input, the configuration or the machine's state, in one line.
+
+    Line breaks and other control characters, which file names and prompts may bring
+    along, are escaped.
+
+    Examples
+    --------
+    >>> print(MinilmError("no file one\\ntwo"))
+    no file one\\ntwo
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -64,7 +64,7 @@ def table(rows: Iterable[Row]) -> str:
     Examples
     --------
     >>> print(table([Row("x", (2, 3), 3e-12, 1.5), Row("weight", (3,), np.inf, 1.0, "is None")]))
-    argument  shape   largest  error
+    argument  shape   largest    error
     x         (2, 3)      1.5  3.0e-12  ok
     weight    (3,)          1      inf  FAILED: is None
     """

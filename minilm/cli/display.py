@@ -36,6 +36,7 @@ class Display:
     def __init__(self, stream: TextIO, now: Callable[[], float] = time.monotonic) -> None:
         self.console = Console(file=stream, highlight=False, markup=False, soft_wrap=False)
         self._status = Status(now)
+        self._noted = 0  # kernels
         self._live = Live(
             self, console=self.console, refresh_per_second=REFRESHES_PER_SECOND, transient=True
         )
@@ -56,16 +57,16 @@ class Display:
 
     def record(self, record: Record) -> None:
         """Remember it; the next refresh shows it. Milestones get a line that stays."""
-        before = self._status.phase
+        kind = record["kind"]
+        if kind in ("phase", "start"):
+            self._note_kernels()
         self._status.update(record)
-        if record["kind"] == "phase":
-            self._compiled(before)
-        elif record["kind"] == "start":
-            for line in header(record):
-                self.note(line)
-        elif record["kind"] == "evaluation":
+        if kind == "start":
+            for text in header(record):
+                self.note(text)
+        elif kind == "evaluation":
             # On one line whatever the width: these lines are a column to look down.
-            fields = [Text(field) for field in evaluation_fields(record)]
+            fields = [Text(field) for field in evaluation_fields(record, self._status.steps)]
             for line in _pack(fields, self.console.width, most=1):
                 self.console.print(line)
 
@@ -73,10 +74,12 @@ class Display:
         """One line that stays, above those that are redrawn."""
         self.console.print(Text(printable(text)))
 
-    def _compiled(self, phase: str) -> None:
-        status = self._status
-        if phase.startswith("compiling") and status.kernels:
-            self.note(f"compiled {status.kernels} kernels; the next run finds them on disk")
+    def _note_kernels(self) -> None:
+        n = self._status.kernels
+        if n > self._noted:
+            self._noted = n
+            what = "kernel" if n == 1 else "kernels"
+            self.note(f"compiled {n} {what}, which the next run finds on disk")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from lines(self._status, options.max_width, ascii_only=options.ascii_only)
@@ -84,7 +87,7 @@ class Display:
 
 def lines(status: Status, width: int, *, ascii_only: bool = False) -> list[Text]:
     """What stands at the foot of the terminal: at most three lines, none wider than `width`."""
-    if not status.train or status.phase != "training":
+    if not status.train or status.step >= status.steps:
         return [_waiting(status, width)]
     head = _bar_line(status, width, ascii_only)
     return [head, *_pack(_fields(status), width, most=2)]

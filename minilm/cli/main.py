@@ -113,12 +113,9 @@ def _overview() -> str:
 
 
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    import minilm
 
-    try:
-        return version("minilm")
-    except PackageNotFoundError:
-        return "(not installed)"
+    return minilm.__version__
 
 
 def _parse(name: str, command: type[Command], words: list[str]) -> Command | None:
@@ -149,16 +146,21 @@ def _parse(name: str, command: type[Command], words: list[str]) -> Command | Non
 def _one_line(complaint: str, name: str) -> str:
     """The parser's boxed complaint as one sentence.
 
-    The box has a title, then what was wrong, then below a rule what might help; of that we
-    keep the nearest option.
+    The box (of Unicode or ASCII) has a title, then what was wrong, then below a rule what
+    might help; of that we keep the nearest option.
     """
-    lines = [line.strip("│| \t") for line in complaint.splitlines()]
-    lines = [line for line in lines if line and not line.startswith(("╭", "╰", "+"))]
-    rules = [i for i, line in enumerate(lines) if set(line) <= set("─-")]
-    wrong = " ".join(lines[: rules[0]] if rules else lines)
-    for pattern, plain in _PHRASES:
-        wrong = re.sub(pattern, plain, wrong)
-    nearest = re.search(r"Perhaps you meant: (--[\w-]+)", " ".join(lines))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", complaint)
+    lines = [line.strip("╭╮╰╯│ ") for line in plain.splitlines()][1:]
+    sections: list[list[str]] = [[]]
+    for line in filter(None, lines):
+        if set(line) <= set("─-"):
+            sections.append([])
+        else:
+            sections[-1].append(line)
+    wrong = " ".join(next(filter(None, sections), []))
+    for pattern, words in _PHRASES:
+        wrong = re.sub(pattern, words, wrong)
+    nearest = re.search(r"Perhaps you meant:\s+(--[\w-]+)", " ".join(lines))
     hint = f"; did you mean {nearest[1]}?" if nearest else f"; see minilm {name} --help"
     return f"{wrong}{hint}"
 

@@ -10,27 +10,25 @@ from typing import TextIO
 from minilm.cli.formatting import clock, duration, memory, printable, rate, share
 from minilm.cli.progress import Record, Status, header
 
-__all__ = ["GAP", "Plain", "evaluation_fields", "evaluation_line"]
+__all__ = ["GAP", "Plain", "evaluation_fields"]
 
 # Between two lines about training: a log of a few minutes then stays readable at a glance.
 SECONDS_BETWEEN_LINES = 5.0
 GAP = "   "
 
 
-def evaluation_line(record: Record) -> str:
-    """An evaluation in words.
+def evaluation_fields(record: Record, steps: int = 0) -> list[str]:
+    """An evaluation in words, most important first; `steps` in all, so that columns align.
 
     Examples
     --------
-    >>> evaluation_line({"step": 40, "scope": "whole", "val_loss": 1.5, "val_bpb": 2.164})
-    'step 40   validation 1.5000 nats/token   2.1640 bits/byte   whole split'
+    >>> evaluation_fields({"step": 40, "scope": "whole", "val_loss": 1.5, "val_bpb": 2.164}, 1000)
+    ['step   40', 'validation 1.5000 nats/token', '2.1640 bits/byte', 'whole split']
     """
-    return GAP.join(evaluation_fields(record))
-
-
-def evaluation_fields(record: Record) -> list[str]:
-    """The parts of `evaluation_line`, most important first."""
-    fields = [f"step {record['step']}", f"validation {record['val_loss']:.4f} nats/token"]
+    fields = [
+        f"step {record['step']:{len(str(steps))}}",
+        f"validation {record['val_loss']:.4f} nats/token",
+    ]
     fields.append(f"{record['val_bpb']:.4f} bits/byte")
     return [*fields, "whole split"] if record.get("scope") == "whole" else fields
 
@@ -59,7 +57,7 @@ class Plain:
         elif kind == "train":
             self._train()
         elif kind == "evaluation":
-            self.note(evaluation_line(record))
+            self.note(GAP.join(evaluation_fields(record, self._status.steps)))
 
     def note(self, text: str) -> None:
         """One line, at once: a log is often read while the run goes on."""
@@ -75,7 +73,7 @@ class Plain:
         self._written = self._now()
         left = status.seconds_left()
         fields = [
-            f"step {record['step']}/{status.steps}",
+            f"step {record['step']:{len(str(status.steps))}}/{status.steps}",
             f"loss {record['loss']:.4f}",
             rate(status.tokens_per_second, "tokens"),
             f"{status.gflops:.1f} GFLOP/s ({share(status.peak_share())} of peak)",

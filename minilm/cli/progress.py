@@ -106,12 +106,12 @@ class Status:
 
         A run with a time budget may change its mind, and then says so with each step.
         """
-        return int(self.train.get("steps", self.start.get("steps", 0)))
+        return int((self.start | self.train).get("steps", 0))
 
     @property
     def step(self) -> int:
         """Steps done."""
-        return int(self.train.get("step", self.start.get("first_step", 0)))
+        return int({"step": self.start.get("first_step", 0), **self.train}["step"])
 
     def phase_seconds(self) -> float:
         """How long the present phase has lasted."""

@@ -42,11 +42,10 @@ def print_report(report: Record, losses: curve.Curve, stream: TextIO | None = No
 
 
 def _headline(report: Record) -> str:
-    words = [f"{report['recipe']}: {count(report['parameters'])} parameters"]
-    words.append(f"{report['steps']} steps in {duration(report['seconds'])}")
+    who = f"{report['recipe']}: {count(report['parameters'])} parameters"
     if report.get("interrupted"):
-        words.append("stopped before the end")
-    return ", ".join(words)
+        return f"{who}, stopped after step {report['steps']} of {report['planned_steps']}"
+    return f"{who}, {report['steps']} steps in {duration(report['seconds'])}"
 
 
 def _rows(report: Record) -> list[tuple[str, Text]]:
@@ -56,33 +55,26 @@ def _rows(report: Record) -> list[tuple[str, Text]]:
 
     rows = []
     if known("val_loss"):
-        loss = f"{report['val_loss']:.4f} nats per token, "
-        rows.append(("validation", Text.assemble(loss, _bits(report["val_bpb"]))))
-    if known("ngram_bpb"):
-        baseline = f"{report['ngram_loss']:.4f} nats per token, " if known("ngram_loss") else ""
-        order = f" (order {report['ngram_order']})"
-        rows.append(("best n-gram", Text(f"{baseline}{_bits(report['ngram_bpb'])}{order}")))
-    if known("val_bpb") and known("ngram_bpb"):
-        rows.append(("margin", _margin(report["ngram_bpb"] - report["val_bpb"])))
-    if known("tokens_per_second"):
-        speed = rate(report["tokens_per_second"], "tokens")
-        if known("gflops"):
-            speed += f", {report['gflops']:.1f} GFLOP/s"
-        if known("peak_share"):
-            speed += f", {share(report['peak_share'])} of this machine's matrix-multiply peak"
-        rows.append(("speed", Text(speed)))
+        rows.append(("validation", Text(_losses(report["val_loss"], report["val_bpb"]))))
+        if known("ngram_loss"):
+            baseline = _losses(report["ngram_loss"], report["ngram_bpb"])
+            rows.append(("best n-gram", Text(f"{baseline} (order {report['ngram_order']})")))
+            rows.append(("margin", _margin(report["ngram_bpb"] - report["val_bpb"])))
+    if known("tokens_per_second") and report["tokens_per_second"] > 0:
+        speed = f"{rate(report['tokens_per_second'], 'tokens')}, {report['gflops']:.1f} GFLOP/s"
+        of_peak = f"{share(report['peak_share'])} of this machine's matrix-multiply peak"
+        rows.append(("speed", Text(f"{speed}, {of_peak}")))
     if known("peak_memory_bytes"):
         occupied = f"{memory(report['peak_memory_bytes'])} at most"
-        if known("predicted_memory_bytes"):
-            occupied += f", {memory(report['predicted_memory_bytes'])} predicted"
-        rows.append(("memory", Text(occupied)))
+        predicted = f"{memory(report['predicted_memory_bytes'])} predicted"
+        rows.append(("memory", Text(f"{occupied}, {predicted}")))
     if known("compile_seconds") and report["compile_seconds"] > 0.5:
         rows.append(("compiling", Text(f"{duration(report['compile_seconds'])}, this time only")))
     return rows
 
 
-def _bits(value: float) -> str:
-    return f"{value:.4f} bits per byte"
+def _losses(nats: float, bits: float) -> str:
+    return f"{nats:.4f} nats per token, {bits:.4f} bits per byte"
 
 
 def _margin(bits: float) -> Text:
@@ -100,6 +92,5 @@ def _block(console: Console, text: Text, label: str) -> None:
     """The text beside its label, with lines broken to fit and no blanks at their ends."""
     for i, line in enumerate(text.wrap(console, max(10, console.width - len(label)))):
         line.rstrip()
-        head = Text(label if i == 0 else " " * len(label), "dim")
-        head = head.append_text(line) if line.plain else Text()
-        console.print(head, soft_wrap=True)
+        head = (label if i == 0 else " " * len(label), "dim")
+        console.print(Text.assemble(head, line) if line.plain else Text(), soft_wrap=True)

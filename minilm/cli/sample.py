@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -67,16 +68,15 @@ class Sample:
         for i in range(self.n):
             if i and not self.json:
                 print("-" * 20)
-            texts.append({"seed": seed + i, "text": self._write(model, seed + i)})
-        # The same prompt draws the same remarks each time.
-        for note in dict.fromkeys(model.notes):
-            told.note(note)
+            # The same prompt draws the same remarks each time: once is enough.
+            text = self._write(model, seed + i, tell=told.note if i == 0 else _nothing)
+            texts.append({"seed": seed + i, "text": text})
         if self.json:
             summary = {"run": self.run_folder, "step": model.step, "prompt": self.prompt}
             print(to_json(summary | {"samples": texts, "notes": list(dict.fromkeys(model.notes))}))
         return 0
 
-    def _write(self, model: Pretrained, seed: int) -> str:
+    def _write(self, model: Pretrained, seed: int, tell: Callable[[str], None]) -> str:
         """One continuation, shown piece by piece unless JSON is to come."""
         show = _nothing if self.json else _show
         pieces: list[str] = []
@@ -89,8 +89,12 @@ class Sample:
             seed=seed,
         ):
             # Not before the first piece: until then the prompt may yet be refused.
-            show(piece if pieces else self.prompt + piece)
+            if not pieces:
+                for note in model.notes:
+                    tell(note)
+                show(self.prompt)
             pieces.append(piece)
+            show(piece)
         show("\n" if pieces else self.prompt + "\n")
         return "".join(pieces)
 

@@ -77,8 +77,6 @@ def generate(
         seen = max(seen, first)
         logits = cache.extend(np.array([tokens[seen:]]))[0]
         seen = len(tokens)
-        token = sampling.sample(
-            logits, rng=rng, temperature=temperature, top_k=top_k, top_p=top_p
-        )
+        token = sampling.sample(logits, rng=rng, temperature=temperature, top_k=top_k, top_p=top_p)
         tokens.append(token)
         yield token

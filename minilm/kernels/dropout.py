@@ -33,7 +33,7 @@ def _run(x: NDArray, p: float, key: int) -> NDArray:
     return y.reshape(x.shape)
 
 
-@helper()
+@helper(inline=True)
 def _keep(word, limit, x):  # type: ignore[no-untyped-def]
     return like(x, 0) if word < limit else x
 

@@ -30,9 +30,7 @@ _LOG2_E = np.float32(1 / math.log(2))
 _LN2_HIGH = np.float32(math.floor(math.log(2) * 2**12) / 2**12)
 _LN2_LOW = np.float32(math.log(2) - float(_LN2_HIGH))
 # e^r = 1 + r + r^2 q(r): q fitted for the least largest relative error, which is 3e-9.
-_Q = tuple(
-    np.float32(q) for q in (0.49999994, 0.16666521, 0.041668389, 0.0083687166, 0.0013814599)
-)
+_Q = tuple(np.float32(q) for q in (0.49999994, 0.16666521, 0.041668389, 0.0083687166, 0.0013814599))
 _LOWEST = np.float32(-87.3)
 _HIGHEST = np.float32(88.0)
 # Adding 1.5 * 2^23 to a float32 below 2^22 rounds it to an integer and leaves that
@@ -62,7 +60,7 @@ def _float(typingctx: Any, bits: Any) -> Any:
     return types.float32(types.int32), codegen
 
 
-@helper(exact=True)
+@helper(exact=True, inline=True)
 def _exp_float32(x):  # type: ignore[no-untyped-def]
     # Written so that a comparison with NaN, which is false, keeps x.
     bounded = _LOWEST if x < _LOWEST else x
@@ -101,7 +99,7 @@ def _like(x, value):  # type: ignore[no-untyped-def]
     return lambda x, value: np.float64(value)
 
 
-@helper()
+@helper(inline=True)
 def sigmoid(x):  # type: ignore[no-untyped-def]
     """1 / (1 + exp(-x)); it tends to 0 and 1 without overflow."""
     one = like(x, 1)

@@ -83,7 +83,7 @@ def _backward(dy, x, dx):  # type: ignore[no-untyped-def]
         _backward_chunk(dy[s], x[s], dx[s])
 
 
-@helper()
+@helper(inline=True)
 def _normal_cdf(x):  # type: ignore[no-untyped-def]
     return like(x, 0.5) * math.erfc(-x * like(x, _SQRT_HALF))
 

@@ -132,7 +132,7 @@ def kernel(*, parallel_from: int | None = None) -> Callable[[Function], Function
     return decorate
 
 
-def helper(*, exact: bool = False) -> Callable[[Function], Function]:
+def helper(*, exact: bool = False, inline: bool = False) -> Callable[[Function], Function]:
     """Decorate a function that kernels call; it is stored inside them.
 
     Parameters
@@ -140,11 +140,15 @@ def helper(*, exact: bool = False) -> Callable[[Function], Function]:
     exact
         Keep the written order of operations (fused multiply-add is still allowed), for
         code that relies on how each step rounds.
+    inline
+        Put the code into its callers, whatever its size: a loop around a call does not
+        use vectors.
     """
 
     def decorate(function: Function) -> Function:
         flags = {"contract"} if exact else _FASTMATH
-        return numba.njit(fastmath=flags, **_OPTIONS)(function)  # type: ignore[no-any-return]
+        options = {**_OPTIONS, "fastmath": flags, "forceinline": inline}
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
     return decorate
 

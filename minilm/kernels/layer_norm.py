@@ -36,9 +36,7 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | Non
     flat = rows(x)
     dx = np.empty_like(flat)
     sums = np.empty((2, x.shape[-1]), x.dtype)
-    _backward(
-        rows(dy), flat, weight, mean.reshape(-1), rstd.reshape(-1), dx, sums.reshape(-1)
-    )
+    _backward(rows(dy), flat, weight, mean.reshape(-1), rstd.reshape(-1), dx, sums.reshape(-1))
     dweight, dbias = sums
     return dx.reshape(x.shape), dweight, dbias if has_bias else None
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from minilm.kernels.jit import helper
 
-__all__ = ["CHUNK", "add_parts", "chunk", "memory", "rows", "rows_per_part"]
+__all__ = ["CHUNK", "add_parts", "chunk", "is_regular", "memory", "rows", "rows_per_part"]
 
 CHUNK = 8192  # elements that one iteration of an element-wise kernel takes: 32 kB, L1
 
@@ -41,13 +41,19 @@ def memory(x: NDArray) -> tuple[NDArray, tuple[int, ...]]:
     >>> strides, bool(axis[2 * strides[0] + 1 * strides[1] + 1] == fused[1, 2, 3])
     ((4, 12, 1), True)
     """
-    size = x.itemsize
-    regular = x.size and x.strides[-1] == size and all(s >= 0 and s % size == 0 for s in x.strides)
-    if not regular:
+    if not is_regular(x):
         x = np.array(x, order="C")
-    strides = tuple(s // size for s in x.strides)
-    length = 1 + sum((n - 1) * s for n, s in zip(x.shape, strides, strict=True)) if x.size else 0
-    return as_strided(x, (length,), (size,)), strides
+    strides = tuple(s // x.itemsize for s in x.strides)
+    if x.flags.c_contiguous:
+        return x.reshape(-1), strides
+    length = 1 + sum((n - 1) * s for n, s in zip(x.shape, strides, strict=True))
+    return as_strided(x, (length,), (x.itemsize,)), strides
+
+
+def is_regular(x: NDArray) -> bool:
+    """Whether `memory` can show x itself and needs no copy."""
+    size = x.itemsize
+    return x.strides[-1] == size and all(s >= 0 and s % size == 0 for s in x.strides)
 
 
 @helper()

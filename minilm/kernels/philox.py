@@ -20,7 +20,7 @@ def key_words(key: int) -> tuple[np.uint32, np.uint32]:
     return np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)
 
 
-@helper(exact=True)
+@helper(exact=True, inline=True)
 def _round(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     product0, product1 = _M0 * np.uint64(c0), _M1 * np.uint64(c2)
     new0 = np.uint32(np.uint32(product1 >> _HALF) ^ c1 ^ k0)
@@ -28,7 +28,7 @@ def _round(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     return new0, np.uint32(product1), new2, np.uint32(product0)
 
 
-@helper(exact=True)
+@helper(exact=True, inline=True)
 def philox4x32(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     """Four uint32 words of one counter (c0, c1, c2, c3) and key (k0, k1), all uint32."""
     # Written out: around an inner loop, the loop over counters would not use vectors.

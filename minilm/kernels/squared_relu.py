@@ -30,7 +30,7 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
     return dx.reshape(saved.x.shape)
 
 
-@helper()
+@helper(inline=True)
 def _positive(x):  # type: ignore[no-untyped-def]
     # As NumPy's maximum: NaN stays NaN, since it is not below 0.
     zero = like(x, 0)

@@ -60,9 +60,7 @@ class Wiring(Layer):
         )
         # 2L branches add into the residual stream; scaled so that their sum starts at 0.02.
         residual_std = 0.02 / math.sqrt(2 * c.n_layer)
-        block = BlockOptions(
-            c.n_embd, c.hidden_size, c.norm, c.activation, residual_std, attention
-        )
+        block = BlockOptions(c.n_embd, c.hidden_size, c.norm, c.activation, residual_std, attention)
         self.token_embedding = Embedding(scope / "token_embedding", c.vocab_size, c.n_embd)
         self.position_embedding = (
             Embedding(scope / "position_embedding", c.block_size, c.n_embd)

@@ -128,9 +128,7 @@ class Attention(Layer):
             k, s_key_rope = ops.rope.forward(k, start=start, base=o.rope_base)
         if cache:
             k, v = cache.append(k, v)
-        y, s_attention = ops.attention.forward(
-            q, k, v, causal=o.causal, dropout=p, key=weights_key
-        )
+        y, s_attention = ops.attention.forward(q, k, v, causal=o.causal, dropout=p, key=weights_key)
         y = y.transpose(0, 2, 1, 3).reshape(B, T, C)
         y, s_projection = self.projection.forward(y)
         y, s_dropout = self.dropout.forward(y, key)

@@ -51,9 +51,7 @@ class Block(Layer):
     def __init__(self, scope: Scope, options: BlockOptions) -> None:
         o, a = options, options.attention
         self.norm_1 = make_norm(o.norm, scope / "norm_1", o.n_embd, bias=a.bias, eps=a.norm_eps)
-        self.attention = Attention(
-            scope / "attention", o.n_embd, a, residual_std=o.residual_std
-        )
+        self.attention = Attention(scope / "attention", o.n_embd, a, residual_std=o.residual_std)
         self.norm_2 = make_norm(o.norm, scope / "norm_2", o.n_embd, bias=a.bias, eps=a.norm_eps)
         self.mlp = MLP(
             scope / "mlp",

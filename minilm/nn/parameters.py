@@ -196,9 +196,12 @@ class Parameters:
         self.gradients.fill(0)
 
     def first_not_finite(self) -> str | None:
-        """The first parameter, in order of computation, with a NaN or infinite gradient or value."""
-        for parameter in self:
-            for what, array in (("gradient", parameter.grad), ("value", parameter.value)):
-                if not np.isfinite(array).all():
+        """The first parameter, in order of computation, that holds a NaN or an infinity.
+
+        Values go before gradients: one bad value spoils the gradients of all the rest.
+        """
+        for what in ("value", "grad"):
+            for parameter in self:
+                if not np.isfinite(getattr(parameter, what)).all():
                     return f"the {what} of {parameter.name}"
         return None

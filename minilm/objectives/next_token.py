@@ -145,7 +145,9 @@ class NextToken:
             starts = starts[np.linspace(0, len(starts) - 1, self.estimate_windows).astype(int)]
         nats, n_tokens, n_bytes = 0.0, 0, 0
         complete = starts[starts + T < len(self.val_ids)]
-        groups = [complete[i : i + self.batch_size] for i in range(0, len(complete), self.batch_size)]
+        groups = [
+            complete[i : i + self.batch_size] for i in range(0, len(complete), self.batch_size)
+        ]
         if len(complete) < len(starts):
             groups.append(starts[-1:])
         for group in groups:

@@ -62,9 +62,7 @@ def loss_and_gradient(
     return loss, dx.reshape(x.shape)
 
 
-def negative_log_likelihood(
-    head: Any, x: NDArray, targets: NDArray, *, vocab_size: int
-) -> NDArray:
+def negative_log_likelihood(head: Any, x: NDArray, targets: NDArray, *, vocab_size: int) -> NDArray:
     """-log p of each target, in nats, of the shape of `targets`."""
     rows, flat_targets = x.reshape(-1, x.shape[-1]), targets.reshape(-1)
     nll = np.empty(len(rows), x.dtype)

@@ -48,9 +48,7 @@ MARGIN = 0.02
 LEAST_SECONDS = 10.0
 
 
-def plan(
-    recipe: Recipe, minutes: float, text: Text, clock: float, reporter: Reporter
-) -> Recipe:
+def plan(recipe: Recipe, minutes: float, text: Text, clock: float, reporter: Reporter) -> Recipe:
     """The recipe with sizes and schedule for this budget on this machine.
 
     Parameters
@@ -153,9 +151,7 @@ def _finish_seconds(recipe: Recipe, text: Text, step_seconds: float) -> float:
     return forward * (len(text.validation.ids) + estimates) + sample
 
 
-def replanner(
-    recipe: Recipe, text: Text, clock: float, spent: float
-) -> Callable[[Progress], int]:
+def replanner(recipe: Recipe, text: Text, clock: float, spent: float) -> Callable[[Progress], int]:
     """How many steps there will be, asked anew after each step.
 
     Parameters
@@ -177,7 +173,9 @@ def replanner(
         if done < 10:
             return progress.n_steps
         seconds = (now - began) / done
-        left = total - (now - clock) - _finish_seconds(recipe, text, progress.seconds / progress.step)
+        left = (
+            total - (now - clock) - _finish_seconds(recipe, text, progress.seconds / progress.step)
+        )
         wanted = max(progress.step, progress.step + int(left / seconds))
         falling = progress.step >= progress.n_steps * (1 - DECAY)
         if falling or abs(wanted - progress.n_steps) < 0.02 * progress.n_steps:

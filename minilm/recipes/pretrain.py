@@ -213,9 +213,7 @@ def _count_ngrams(report: Report, text: Text, reporter: Reporter) -> None:
     report.ngram_bpb = best.loss * (len(ids) - 1) / math.log(2) / max(1, n_bytes)
 
 
-def _finish(
-    loop: Loop, progress: Progress, report: Report, text: Text, reporter: Reporter
-) -> None:
+def _finish(loop: Loop, progress: Progress, report: Report, text: Text, reporter: Reporter) -> None:
     """What stands at the end: the whole validation split and a sample, by the best checkpoint."""
     recipe = read_config(loop.run.path)
     report.steps, report.planned_steps = progress.step, progress.n_steps

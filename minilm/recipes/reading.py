@@ -49,8 +49,10 @@ def load(name_or_path: str) -> Recipe:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise MinilmError(f"cannot read recipe {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, ValueError) as error:
+    except UnicodeDecodeError as error:
         raise MinilmError(f"recipe {path} is not UTF-8 text: {error}") from None
+    except ValueError as error:  # a NUL in the path
+        raise MinilmError(f"cannot read recipe {path}: {error}") from None
     return parse(text, str(path))
 
 
@@ -87,7 +89,7 @@ def _build(kind: Any, tree: dict[str, Any], prefix: str) -> Any:
     return kind(**values)
 
 
-def _checked(key: str, value: Any, kind: type) -> Any:
+def _checked(key: str, value: Any, kind: Any) -> Any:
     if kind is float and type(value) is int:
         try:
             return float(value)

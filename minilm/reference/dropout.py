@@ -45,5 +45,5 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
 
 
 def _drop(x: NDArray, p: float, key: int) -> NDArray:
-    scale = 1 / (1 - float(p))
-    return x * philox.keep_elements(x.shape, p, key) * scale
+    keep = philox.keep_elements(x.shape, p, key)
+    return x * keep * (1 / (1 - float(p)))
