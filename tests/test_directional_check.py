@@ -69,6 +69,18 @@ def test_directions_with_a_gradient_of_zero_where_it_is_not():
     assert not directional_check(model.loss, model.values, np.zeros(20)).ok
 
 
+def test_rounding_noise_is_not_a_gradient():
+    """The length of a normalised vector does not change: only rounding is left."""
+    values = np.linspace(1, 2, 7)
+
+    def loss():
+        return 5 * float(np.sum((values / np.sqrt(values @ values)) ** 2))
+
+    report = directional_check(loss, values, np.zeros(7))
+    assert report.ok, f"\n{report}"
+    assert len(report.rows) == 4
+
+
 def test_directions_where_nothing_depends():
     values = np.zeros(3)
     report = directional_check(lambda: 4.0, values, np.zeros(3))

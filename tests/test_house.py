@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "minilm"
 LAYERS = (
     ("errors", "rng"),
     ("reference", "kernels"),
-    ("backend", "machine", "gradient_report", "directional_check", "gradient_check"),
+    ("backend", "machine"),
+    ("gradient_report", "gradient_call", "directional_check", "gradient_check"),
     ("nn",),
     ("optim",),
     ("models",),

@@ -64,8 +64,9 @@ class Display:
         if kind == "start":
             for text in header(record):
                 self.note(text)
-        elif kind == "evaluation":
-            # On one line whatever the width: these lines are a column to look down.
+        elif kind == "evaluation" and record.get("scope") != "whole":
+            # On one line whatever the width, since these are a column to look down. That of
+            # the whole split is left to the report, which follows at once.
             fields = [Text(field) for field in evaluation_fields(record, self._status.steps)]
             for line in _pack(fields, self.console.width, most=1):
                 self.console.print(line)

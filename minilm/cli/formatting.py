@@ -59,14 +59,16 @@ def rate(per_second: float, what: str) -> str:
 
 
 def share(fraction: float) -> str:
-    """A fraction in per cent; the word for a figure that is not known is a dash.
+    """A fraction in per cent, to two figures; one that is not known is a dash.
 
     Examples
     --------
-    >>> share(0.714), share(float("nan"))
-    ('71 %', '-')
+    >>> share(0.714), share(0.052), share(float("nan"))
+    ('71 %', '5.2 %', '-')
     """
-    return f"{100 * fraction:.0f} %" if math.isfinite(fraction) else "-"
+    if not math.isfinite(fraction):
+        return "-"
+    return f"{100 * fraction:.{1 if fraction < 0.0995 else 0}f} %"
 
 
 def duration(seconds: float) -> str:

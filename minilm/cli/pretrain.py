@@ -87,7 +87,6 @@ class Pretrain:
             return resume(Path(self.resume or ""), reporter=reporter)
         return pretrain(
             recipe,
-            name=Path(self.recipe or DEFAULT_RECIPE).stem,
             out=None if self.out is None else Path(self.out),
             minutes=self.minutes or 0.0,
             reporter=reporter,
@@ -132,7 +131,9 @@ def chosen_recipe(
     recipe = recipes.load(name or DEFAULT_RECIPE)
     recipe = recipes.override(recipe, overrides)
     if data is not None:
-        recipe = replace(recipe, data=replace(recipe.data, source=data))
+        # The description tells of the text that the recipe came with, if it had one.
+        about = "" if recipe.data.source else recipe.description
+        recipe = replace(recipe, data=replace(recipe.data, source=data), description=about)
     if seed is not None:
         recipe = replace(recipe, seed=seed)
     return recipe

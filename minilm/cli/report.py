@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 from typing import Any, TextIO
 
@@ -20,9 +21,13 @@ INDENT = 2
 
 def print_report(report: Record, losses: curve.Curve, stream: TextIO | None = None) -> None:
     """Write the report (keys as in `minilm.recipes.pretrain.Report`) for a person to read."""
-    console = Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False)
+    # Told the size, for else a terminal of the type "dumb" would have 80 columns.
+    width, height = shutil.get_terminal_size()
+    console = Console(
+        file=stream or sys.stdout, width=width, height=height, highlight=False, emoji=False
+    )
     console.print()
-    console.print(Text(_headline(report), "bold"))
+    _block(console, Text(_headline(report), "bold"))
     console.print()
     for label, value in _rows(report):
         _block(console, value, f"{'':{INDENT}}{label:13}")
@@ -85,10 +90,10 @@ def _margin(bits: float) -> Text:
 
 def _heading(console: Console, text: str) -> None:
     console.print()
-    console.print(Text(text, "dim"))
+    _block(console, Text(text, "dim"))
 
 
-def _block(console: Console, text: Text, label: str) -> None:
+def _block(console: Console, text: Text, label: str = "") -> None:
     """The text beside its label, with lines broken to fit and no blanks at their ends."""
     for i, line in enumerate(text.wrap(console, max(10, console.width - len(label)))):
         line.rstrip()

@@ -44,7 +44,7 @@ def read(path: str | os.PathLike[str]) -> list[Document]:
     if not stat.S_ISDIR(_status(root).st_mode):
         document = read_file(root, root.name)
         if not document.text:
-            raise MinilmError(f"{shown(root)} is empty; give a file that has text")
+            raise MinilmError(f"{root} is empty; give a file that has text")
         return [document]
 
     files = find(root)
@@ -53,7 +53,7 @@ def read(path: str | os.PathLike[str]) -> list[Document]:
     if not documents:
         why = "all its text files are empty" if files else "it has no file named like text"
         raise MinilmError(
-            f"no text in the folder {shown(root)}: {why} (.txt, .md, .py, ...); "
+            f"no text in the folder {root}: {why} (.txt, .md, .py, ...); "
             "give another folder, or a single file, which may have any name"
         )
     return documents
@@ -65,16 +65,16 @@ def read_file(path: Path, name: str, *, source: str | None = None) -> Document:
     if not stat.S_ISREG(mode):
         # Opening a pipe would wait for a writer for ever; /dev/zero never ends.
         kind = "a folder" if stat.S_ISDIR(mode) else "a device, a pipe or a socket"
-        raise MinilmError(f"{shown(path)} is {kind}, not a text file; copy its text to a file")
+        raise MinilmError(f"{path} is {kind}, not a text file; copy its text to a file")
     try:
         data = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error
     except MemoryError as error:
-        raise MinilmError(f"{shown(path)} does not fit in memory; split it") from error
+        raise MinilmError(f"{path} does not fit in memory; split it") from error
     # Linux allows any bytes in names, and Python makes lone surrogates of them.
     name = name.encode("utf-8", "backslashreplace").decode()
-    return Document(name, decode(data, shown(path)), str(path) if source is None else source)
+    return Document(name, decode(data, str(path)), str(path) if source is None else source)
 
 
 def decode(data: bytes, where: str) -> str:
@@ -135,12 +135,6 @@ def find(folder: Path) -> list[tuple[str, Path]]:
     return sorted((name, Path(real)) for real, name in {**linked, **own}.items())
 
 
-def shown(path: str | os.PathLike[str]) -> str:
-    """A path for a one-line message: as it is, or escaped if it would break the line."""
-    text = os.fspath(path)
-    return text if text.isprintable() else repr(text)
-
-
 def _entries(directory: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as entries:
@@ -154,14 +148,14 @@ def _status(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except FileNotFoundError as error:
-        where = shown(path) if path.is_absolute() else f"{shown(path)} in {shown(Path.cwd())}"
+        where = str(path) if path.is_absolute() else f"{path} in {Path.cwd()}"
         raise MinilmError(f"no file or folder {where}; check the path") from error
     except OSError as error:
         raise _unreadable(path, error) from error
     except ValueError as error:  # a NUL character in the path
-        raise MinilmError(f"{shown(path)} is no path: {error}; check it") from error
+        raise MinilmError(f"{path} is no path: {error}; check it") from error
 
 
 def _unreadable(path: str | os.PathLike[str], error: OSError) -> MinilmError:
     reason = (error.strerror or type(error).__name__).lower()
-    return MinilmError(f"cannot read {shown(path)}: {reason}; check the path and its permissions")
+    return MinilmError(f"cannot read {path}: {reason}; check the path and its permissions")

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilm.corpus.documents import Document, digest
-from minilm.corpus.files import shown
 from minilm.errors import MinilmError
 from minilm.tokenizers.base import Tokenizer
 
@@ -67,7 +66,7 @@ def encode(documents: Iterable[Document], tokenizer: Tokenizer) -> TokenStream:
         try:
             pieces += [tokenizer.encode(document.text), after]
         except MinilmError as error:
-            raise MinilmError(f"document {shown(document.id)}: {error}") from error
+            raise MinilmError(f"document {document.id}: {error}") from error
         n_bytes += len(document.text.encode())
     if n_bytes == 0:
         raise MinilmError("there is no text to encode; give a text that is not empty")

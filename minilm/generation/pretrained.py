@@ -110,11 +110,12 @@ class Pretrained:
             return self.tokenizer.encode(prompt)
         if self.tokenizer.end_of_text is not None:
             return np.array([self.tokenizer.end_of_text])
-        self.notes.append("the prompt is empty: starting at the beginning of a line")
         try:
-            return self.tokenizer.encode("\n")
+            ids = self.tokenizer.encode("\n")
         except MinilmError:
-            return np.zeros(1, np.int64)
+            ids = np.zeros(1, np.int64)
+        self.notes.append(f"the prompt is empty: starting after {self.tokenizer.decode(ids)!r}")
+        return ids
 
     def _note_window(self, n_prompt: int, max_tokens: int) -> None:
         block_size = self.model.config.block_size

@@ -1,5 +1,6 @@
 """Compiled twin of `minilm.reference.adamw`: one pass through memory, on all threads."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import math
@@ -47,7 +48,7 @@ def step(
 
 
 @helper()
-def _update(p, g, m, v, decay, size, root, b1, c1, b2, c2, eps, scale):  # type: ignore[no-untyped-def]
+def _update(p, g, m, v, decay, size, root, b1, c1, b2, c2, eps, scale):
     for i in range(p.size):
         gradient = g[i] * scale
         m[i] = b1 * m[i] + c1 * gradient
@@ -56,7 +57,7 @@ def _update(p, g, m, v, decay, size, root, b1, c1, b2, c2, eps, scale):  # type:
 
 
 @kernel(parallel_from=50_000)
-def _step(p, g, m, v, n_decay, decay, size, root, b1, c1, b2, c2, eps, scale):  # type: ignore[no-untyped-def]
+def _step(p, g, m, v, n_decay, decay, size, root, b1, c1, b2, c2, eps, scale):
     for k in prange((p.size + CHUNK - 1) // CHUNK):
         # The prefix that decays may end inside a chunk.
         cut = min(max(n_decay, k * CHUNK), (k + 1) * CHUNK)

@@ -16,38 +16,34 @@ their sums one order. With w the weights p r and ds = p (dp - delta), tiles add
 
 where the last two run along the channels, for which q and dy are copied a second time.
 
+Up to `FEW` queries, as in generation with a key-value cache, would leave most lanes empty.
+They take another way: along the channels, see `attention_few`.
+
 Source: Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018); Dao et
 al., "FlashAttention" (2022), algorithms 1 and 4.
 """
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from minilm.kernels.exponential import exp, like
+from minilm.kernels.attention_few import FEW, forward_few
+from minilm.kernels.attention_tiles import Head, backward_tile, forward_tile
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import is_regular, memory
-from minilm.kernels.philox import key_words, philox4x32, threshold
-from minilm.kernels.tiles import (
-    LANES,
-    add_product,
-    clear,
-    load_columns,
-    load_rows,
-    store_columns,
-    store_rows,
-)
+from minilm.kernels.philox import key_words, threshold
+from minilm.kernels.tiles import LANES, Rows, clear, new_tile, store_rows
 from minilm.reference.attention import Saved
 
 __all__ = ["Saved", "backward", "forward"]
 
-KEYS = 16  # keys a tile
-_ALIGN = 16  # lanes are used in multiples of this many, so that vectors are full
+ZERO = np.int64(0)  # for a bare 0 Numba compiles a helper once more
 
 
 def forward(
@@ -72,7 +68,8 @@ def forward(
     y = np.empty((n_batch, n_query, n_head, head_size), q.dtype).transpose(0, 2, 1, 3)
     lse = np.empty((n_batch, n_head, n_query), q.dtype)
     saved = Saved(q, k, v, y, lse, key_mask, causal, scale, dropout, key)
-    _forward(*_memory(q, k, v, y), lse, *_settings(saved))
+    run = _forward.sized(q.size * k.shape[2])
+    run(*_memory(q, k, v, y), lse, *_settings(saved))
     return y, saved
 
 
@@ -83,7 +80,8 @@ def backward(
     q, k, v, y, lse, *_ = saved
     grads = out or (np.empty_like(q), np.empty_like(k), np.empty_like(v))
     written = [x if is_regular(x) else np.empty(x.shape, x.dtype) for x in grads]
-    _backward(*_memory(q, k, v, y, dy, *written), lse, *_settings(saved))
+    run = _backward.sized(q.size * k.shape[2])
+    run(*_memory(q, k, v, y, dy, *written), lse, *_settings(saved))
     for target, x in zip(grads, written, strict=True):
         if target is not x:
             target[...] = x
@@ -106,146 +104,14 @@ def _settings(saved: Saved) -> tuple[Any, ...]:
     return visible, k.shape[1], q.shape[3], saved.causal, real(saved.scale), limit, survival, *words
 
 
-class _Head(NamedTuple):
-    """What all tiles of one query head have in common."""
-
-    number: int  # b * H + h
-    n_query: int
-    size: int  # D
-    visible: NDArray  # (S,)
-    causal: bool
-    scale: float
-    limit: int  # words below it are dropped
-    survival: float  # 1 / (1 - dropout)
-    k0: int
-    k1: int
-
-
 @helper()
-def _at(strides, array, b, h, t):  # type: ignore[no-untyped-def]
-    """Where row (b, h, t, :) of an array begins."""
-    return b * strides[array, 0] + h * strides[array, 1] + t * strides[array, 2]
+def _rows(x, strides, b, h, t):
+    """The rows of head h from position t on, of an array with these strides."""
+    return Rows(x[b * strides[0] + h * strides[1] + t * strides[2] :], strides[2])
 
 
-@helper()
-def _lanes(head, t0):  # type: ignore[no-untyped-def]
-    """Of the tile that begins with query t0: the number of queries, of lanes in use, of
-    keys to go through, and the lane from which key 0 is seen."""
-    n_key = head.visible.size
-    n_query = min(LANES, head.n_query - t0)
-    high = (n_query + _ALIGN - 1) // _ALIGN * _ALIGN
-    if not head.causal:
-        return n_query, high, n_key, -n_key
-    offset = n_key - head.n_query
-    return n_query, high, max(0, min(n_key, t0 + n_query + offset)), -offset - t0
-
-
-@helper()
-def _tile(like_x, n_rows):  # type: ignore[no-untyped-def]
-    return np.empty(n_rows * LANES, like_x.dtype)
-
-
-@helper()
-def _scores(s, q, k, k_stride, head, visible, first, n):  # type: ignore[no-untyped-def]
-    """s[j, i] = k_j . q_i, or -inf if query i may not see key j: it is seen from lane
-    first + j on, if at all."""
-    clear(s, visible.size, n)
-    add_product(s, k, k_stride, np.int64(1), q, visible.size, head.size, n)
-    for j in range(visible.size):
-        row = s[j * LANES :]
-        for i in range(min(n, first + j) if visible[j] else n):
-            row[i] = like(head.scale, -np.inf)
-
-
-@helper()
-def _survival(r, head, j0, t, n):  # type: ignore[no-untyped-def]
-    """r[j, i] = 0 if the probability of query t + i and key j0 + j is dropped, else
-    1 / (1 - dropout), for KEYS keys."""
-    for block in range(KEYS // 4):
-        tile = r[4 * block * LANES :]
-        counter = np.uint32(j0 // 4 + block)
-        for i in range(n):
-            words = philox4x32(
-                counter, np.uint32(t + i), np.uint32(head.number), np.uint32(1), head.k0, head.k1
-            )
-            zero = like(head.survival, 0)
-            tile[i] = zero if words[0] < head.limit else head.survival
-            tile[LANES + i] = zero if words[1] < head.limit else head.survival
-            tile[2 * LANES + i] = zero if words[2] < head.limit else head.survival
-            tile[3 * LANES + i] = zero if words[3] < head.limit else head.survival
-
-
-@helper()
-def _online_softmax(s, n_keys, m, total, shrink, y, head_size):  # type: ignore[no-untyped-def]
-    """Scores s of new keys become exp(s - m), and m, total and y are brought up to date."""
-    n = m.size
-    for i in range(n):
-        shrink[i] = m[i]
-    for j in range(n_keys):
-        row = s[j * LANES :]
-        for i in range(n):
-            m[i] = row[i] if row[i] > m[i] else m[i]
-    n_raised = 0
-    for i in range(n):
-        n_raised += 1 if m[i] > shrink[i] else 0
-    if n_raised > 0:
-        for i in range(n):
-            shrink[i] = exp(shrink[i] - _finite(m[i]))
-            total[i] *= shrink[i]
-        for d in range(head_size):
-            row = y[d * LANES :]
-            for i in range(n):
-                row[i] *= shrink[i]
-    for j in range(n_keys):
-        row = s[j * LANES :]
-        for i in range(n):
-            row[i] = exp(row[i] - _finite(m[i]))
-            total[i] += row[i]
-
-
-@helper(inline=True)
-def _finite(m):  # type: ignore[no-untyped-def]
-    # 0 for the -inf of a query that has seen nothing, so that exp(-inf - m) is 0.
-    return like(m, 0) if m == like(m, -np.inf) else m
-
-
-@helper()
-def _forward_tile(head, t0, q, q_stride, k, k_stride, v, v_stride, y, y_stride, lse):  # type: ignore[no-untyped-def]
-    """The answers y of up to LANES queries of one head, from query t0 on."""
-    n_query, high, n_keys, first = _lanes(head, t0)
-    q_tile, y_tile = _tile(q, head.size), _tile(q, head.size)
-    s, r = _tile(q, KEYS), _tile(q, KEYS)
-    m, total, shrink = _tile(q, 1), _tile(q, 1), _tile(q, 1)
-    load_columns(q_tile, q, q_stride, n_query, head.size, head.scale, high)
-    clear(y_tile, head.size, high)
-    m[:] = -np.inf
-    total[:] = 0
-    for j0 in range(0, n_keys, KEYS):
-        visible = head.visible[j0 : min(j0 + KEYS, n_keys)]
-        low = max(0, first + j0) // _ALIGN * _ALIGN
-        n = high - low
-        _scores(
-            s, q_tile[low:], k[j0 * k_stride :], k_stride, head, visible, first + j0 - low, n
-        )
-        _online_softmax(
-            s, visible.size, m[low:high], total[low:high], shrink, y_tile[low:], head.size
-        )
-        if head.limit > 0:
-            _survival(r, head, j0, t0 + low, n)
-            for j in range(visible.size):
-                for i in range(n):
-                    s[j * LANES + i] *= r[j * LANES + i]
-        add_product(
-            y_tile[low:], v[j0 * v_stride :], np.int64(1), v_stride, s, head.size, visible.size, n
-        )
-    for i in range(n_query):
-        lse[t0 + i] = m[i] + math.log(total[i])
-        shrink[i] = like(m[i], 1) / total[i] if total[i] != 0 else like(m[i], 0)
-    store_columns(y_tile, y, y_stride, n_query, head.size, shrink)
-
-
-@kernel(parallel_from=4_000)
-def _forward(  # type: ignore[no-untyped-def]
+@kernel(parallel_from=500_000)
+def _forward(
     q, k, v, y, strides, lse, visible, n_kv_head, size, causal, scale, limit, survival, k0, k1
 ):
     n_batch, n_head, n_query = lse.shape
@@ -257,127 +123,61 @@ def _forward(  # type: ignore[no-untyped-def]
         tile = tile // 2 if tile % 2 == 0 else n_tiles - 1 - tile // 2
         b, h, t = number // n_head, number % n_head, tile * LANES
         g = h // (n_head // n_kv_head)
-        head = _Head(
-            number, n_query, size, visible[b], causal, scale, limit, survival, k0, k1
-        )
-        _forward_tile(
-            head,
-            t,
-            q[_at(strides, 0, b, h, t) :],
-            strides[0, 2],
-            k[_at(strides, 1, b, g, 0) :],
-            strides[1, 2],
-            v[_at(strides, 2, b, g, 0) :],
-            strides[2, 2],
-            y[_at(strides, 3, b, h, t) :],
-            strides[3, 2],
-            lse[b, h],
-        )
+        head = Head(number, n_query, size, visible[b], causal, scale, limit, survival, k0, k1)
+        rows_q, rows_y = _rows(q, strides[0], b, h, t), _rows(y, strides[3], b, h, t)
+        rows_k, rows_v = _rows(k, strides[1], b, g, ZERO), _rows(v, strides[2], b, g, ZERO)
+        if n_query <= FEW and limit == 0:
+            forward_few(head, rows_q, rows_k, rows_v, rows_y, lse[b, h])
+        else:
+            forward_tile(head, t, rows_q, rows_k, rows_v, rows_y, lse[b, h])
 
 
-@helper()
-def _gradient_row(p, dp, r, lse, delta):  # type: ignore[no-untyped-def]
-    """One key's scores p become weights p r, and its dp the gradients of the scores."""
-    for i in range(lse.size):
-        probability = exp(p[i] - lse[i])
-        p[i] = probability * r[i]
-        dp[i] = probability * (dp[i] * r[i] - delta[i])
-
-
-@helper()
-def _load_statistics(head, lse, lse_tile, y, dy, delta, n_query, n):  # type: ignore[no-untyped-def]
-    """lse and delta = dy . y of each lane; lse = inf makes every probability 0."""
-    for i in range(n):
-        known = i < n_query and lse[min(i, n_query - 1)] != like(head.scale, -np.inf)
-        lse_tile[i] = lse[i] if known else like(head.scale, np.inf)
-        delta[i] = like(head.scale, 0)
-    for d in range(head.size):
-        y_row, dy_row = y[d * LANES :], dy[d * LANES :]
-        for i in range(n):
-            delta[i] += y_row[i] * dy_row[i]
-
-
-@helper()
-def _backward_tile(  # type: ignore[no-untyped-def]
-    head, t0, q, q_stride, k, k_stride, v, v_stride, y, y_stride, dy, dy_stride, dq, dq_stride,
-    lse, dk_tiles, dv_tiles,
-):
-    """Adds the share of up to LANES queries of one head to dk and dv, and sets their dq."""
-    n_query, high, n_keys, first = _lanes(head, t0)
-    one, size, n_key = like(head.scale, 1), head.size, head.visible.size
-    padded = (size + LANES - 1) // LANES * LANES
-    q_columns, dy_columns, dq_columns = _tile(q, size), _tile(q, size), _tile(q, size)
-    q_rows, dy_rows = _tile(q, padded), _tile(q, padded)
-    p, dp, r = _tile(q, KEYS), _tile(q, KEYS), _tile(q, KEYS)
-    lse_tile, delta, scale = _tile(q, 1), _tile(q, 1), _tile(q, 1)
-    load_columns(q_columns, q, q_stride, n_query, size, head.scale, high)
-    load_rows(q_rows, q, q_stride, n_query, size, head.scale, high)
-    load_columns(dy_columns, dy, dy_stride, n_query, size, one, high)
-    load_rows(dy_rows, dy, dy_stride, n_query, size, one, high)
-    load_columns(dq_columns, y, y_stride, n_query, size, one, high)
-    _load_statistics(head, lse[t0:], lse_tile, dq_columns, dy_columns, delta, n_query, high)
-    clear(dq_columns, size, high)
-    r[:] = one
-    scale[:] = head.scale
-    across, along = np.int64(1), np.int64(LANES)
-    for j0 in range(0, n_keys, KEYS):
-        visible = head.visible[j0 : min(j0 + KEYS, n_keys)]
-        low, n_rows = max(0, first + j0) // _ALIGN * _ALIGN, visible.size
-        n = high - low
-        keys, values = k[j0 * k_stride :], v[j0 * v_stride :]
-        _scores(p, q_columns[low:], keys, k_stride, head, visible, first + j0 - low, n)
-        clear(dp, n_rows, n)
-        add_product(dp, values, v_stride, across, dy_columns[low:], n_rows, size, n)
-        if head.limit > 0:
-            _survival(r, head, j0, t0 + low, n)
-        for j in range(n_rows):
-            row = slice(j * LANES, (j + 1) * LANES)
-            _gradient_row(p[row], dp[row], r[row], lse_tile[low:high], delta[low:high])
-        add_product(dq_columns[low:], keys, across, k_stride, dp, size, n_rows, n)
-        for d in range(0, size, LANES):
-            width = min(LANES, size - d)
-            rows, to = (d + low) * LANES, (d // LANES * n_key + j0) * LANES
-            add_product(dk_tiles[to:], dp, along, across, q_rows[rows:], n_rows, n, width)
-            add_product(dv_tiles[to:], p, along, across, dy_rows[rows:], n_rows, n, width)
-    store_columns(dq_columns, dq, dq_stride, n_query, size, scale)
-
-
-@kernel(parallel_from=4_000)
-def _backward(  # type: ignore[no-untyped-def]
-    q, k, v, y, dy, dq, dk, dv, strides, lse,
-    visible, n_kv_head, size, causal, scale, limit, survival, k0, k1,
+@kernel(parallel_from=200_000)
+def _backward(
+    q,
+    k,
+    v,
+    y,
+    dy,
+    dq,
+    dk,
+    dv,
+    strides,
+    lse,
+    visible,
+    n_kv_head,
+    size,
+    causal,
+    scale,
+    limit,
+    survival,
+    k0,
+    k1,
 ):
     n_batch, n_head, n_query = lse.shape
     group, n_key = n_head // n_kv_head, visible.shape[1]
-    n_columns = (size + LANES - 1) // LANES
     for item in prange(n_batch * n_kv_head):
         b, g = item // n_kv_head, item % n_kv_head
-        dk_tiles, dv_tiles = _tile(q, n_columns * n_key), _tile(q, n_columns * n_key)
-        dk_tiles[:] = 0
-        dv_tiles[:] = 0
+        n_rows = (size + LANES - 1) // LANES * n_key
+        dk_tiles, dv_tiles = new_tile(lse, n_rows), new_tile(lse, n_rows)
+        clear(dk_tiles, n_rows, LANES)
+        clear(dv_tiles, n_rows, LANES)
         for h in range(g * group, (g + 1) * group):
-            head = _Head(
-                b * n_head + h, n_query, size, visible[b], causal, scale, limit, survival, k0, k1
-            )
+            number = b * n_head + h
+            head = Head(number, n_query, size, visible[b], causal, scale, limit, survival, k0, k1)
             for t in range(0, n_query, LANES):
-                _backward_tile(
+                backward_tile(
                     head,
                     t,
-                    q[_at(strides, 0, b, h, t) :],
-                    strides[0, 2],
-                    k[_at(strides, 1, b, g, 0) :],
-                    strides[1, 2],
-                    v[_at(strides, 2, b, g, 0) :],
-                    strides[2, 2],
-                    y[_at(strides, 3, b, h, t) :],
-                    strides[3, 2],
-                    dy[_at(strides, 4, b, h, t) :],
-                    strides[4, 2],
-                    dq[_at(strides, 5, b, h, t) :],
-                    strides[5, 2],
+                    _rows(q, strides[0], b, h, t),
+                    _rows(k, strides[1], b, g, ZERO),
+                    _rows(v, strides[2], b, g, ZERO),
+                    _rows(y, strides[3], b, h, t),
+                    _rows(dy, strides[4], b, h, t),
+                    _rows(dq, strides[5], b, h, t),
                     lse[b, h],
                     dk_tiles,
                     dv_tiles,
                 )
-        store_rows(dk_tiles, dk[_at(strides, 6, b, g, 0) :], strides[6, 2], n_key, size)
-        store_rows(dv_tiles, dv[_at(strides, 7, b, g, 0) :], strides[7, 2], n_key, size)
+        store_rows(dk_tiles, _rows(dk, strides[6], b, g, ZERO), n_key, size)
+        store_rows(dv_tiles, _rows(dv, strides[7], b, g, ZERO), n_key, size)

@@ -1,5 +1,6 @@
 """Compiled twin of `minilm.reference.dropout`: random words are made as they are used."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import numpy as np
@@ -34,12 +35,12 @@ def _run(x: NDArray, p: float, key: int) -> NDArray:
 
 
 @helper(inline=True)
-def _keep(word, limit, x):  # type: ignore[no-untyped-def]
+def _keep(word, limit, x):
     return like(x, 0) if word < limit else x
 
 
 @helper()
-def _drop_chunk(x, first, limit, scale, k0, k1, y):  # type: ignore[no-untyped-def]
+def _drop_chunk(x, first, limit, scale, k0, k1, y):
     """Chunk x, whose first element has counter number `first`."""
     none = np.uint32(0)
     for block in range(x.size // 4):
@@ -60,7 +61,7 @@ def _drop_chunk(x, first, limit, scale, k0, k1, y):  # type: ignore[no-untyped-d
 
 
 @kernel(parallel_from=50_000)
-def _drop(x, limit, scale, k0, k1, y):  # type: ignore[no-untyped-def]
+def _drop(x, limit, scale, k0, k1, y):
     for k in prange((x.size + CHUNK - 1) // CHUNK):
         s = chunk(k, CHUNK)
         _drop_chunk(x[s], k * (CHUNK // 4), limit, scale, k0, k1, y[s])

@@ -5,6 +5,7 @@ range of channels, not of positions: so no two threads ever add to the same numb
 the sums do not depend on the threads.
 """
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import numpy as np
@@ -48,19 +49,19 @@ def backward(dy: NDArray, saved: Saved, out: NDArray | None = None) -> NDArray:
 
 
 @kernel(parallel_from=200_000)
-def _forward(y, weight, ids):  # type: ignore[no-untyped-def]
+def _forward(y, weight, ids):
     for i in prange(ids.size):
         y[i] = weight[ids[i]]
 
 
 @helper()
-def _add(row, total):  # type: ignore[no-untyped-def]
+def _add(row, total):
     for c in range(row.size):
         total[c] += row[c]
 
 
 @kernel(parallel_from=100_000)
-def _backward(dy, ids, dweight):  # type: ignore[no-untyped-def]
+def _backward(dy, ids, dweight):
     for k in prange((dy.shape[1] + _COLUMNS - 1) // _COLUMNS):
         low, high = k * _COLUMNS, min((k + 1) * _COLUMNS, dy.shape[1])
         for i in range(ids.size):

@@ -11,6 +11,7 @@ above 88 it stays at exp(88) = 1.7e38; NaN stays NaN. float64, which serves the 
 checks, is left to `math.exp`.
 """
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import math
@@ -40,28 +41,24 @@ _SHIFT = np.int32(23)
 _ONE = np.float32(1)
 
 
-@intrinsic
-def _bits(typingctx: Any, x: Any) -> Any:
-    """The bits of a float32 as an int32."""
+def _reinterpret(source: Any, target: Any, llvm_type: Any) -> Any:
+    """A compiled function that takes the bits of one type for those of another."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(32))
+        return builder.bitcast(arguments[0], llvm_type)
 
-    return types.int32(types.float32), codegen
+    def typing(typingctx: Any, x: Any) -> Any:
+        return target(source), codegen
+
+    return intrinsic(typing)
 
 
-@intrinsic
-def _float(typingctx: Any, bits: Any) -> Any:
-    """The float32 that has the bits of an int32."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), codegen
+_bits = _reinterpret(types.float32, types.int32, ir.IntType(32))
+_float = _reinterpret(types.int32, types.float32, ir.FloatType())
 
 
 @helper(exact=True, inline=True)
-def _exp_float32(x):  # type: ignore[no-untyped-def]
+def _exp_float32(x):
     # Written so that a comparison with NaN, which is false, keeps x.
     bounded = _LOWEST if x < _LOWEST else x
     bounded = _HIGHEST if bounded > _HIGHEST else bounded
@@ -74,33 +71,39 @@ def _exp_float32(x):  # type: ignore[no-untyped-def]
     return np.float32(0) if x < _LOWEST else y
 
 
-def exp(x):  # type: ignore[no-untyped-def]
+def exp(x):
     """e to the x, for kernels: a polynomial in float32, `math.exp` in float64."""
     return math.exp(x)
 
 
 @overload(exp)
-def _exp(x):  # type: ignore[no-untyped-def]
+def _exp(x):
     if x == types.float32:
         return lambda x: _exp_float32(x)
     return lambda x: math.exp(x)
 
 
-def like(x, value):  # type: ignore[no-untyped-def]
+def like(x, value):
     """A constant in the type of x. Kernels need it: a bare 0.5 or 1 would be a float64
     or int64, and turn all arithmetic with it to float64."""
     return value
 
 
 @overload(like)
-def _like(x, value):  # type: ignore[no-untyped-def]
+def _like(x, value):
     if x == types.float32:
         return lambda x, value: np.float32(value)
     return lambda x, value: np.float64(value)
 
 
 @helper(inline=True)
-def sigmoid(x):  # type: ignore[no-untyped-def]
-    """1 / (1 + exp(-x)); it tends to 0 and 1 without overflow."""
-    one = like(x, 1)
-    return one / (one + exp(-x))
+def sigmoid(x):
+    """s = 1 / (1 + exp(-x)), and its derivative s (1 - s).
+
+    Both by way of exp(-|x|), which does not overflow; and the second as a product, since
+    1 - s would lose its digits where s is near 1.
+    """
+    one, e = like(x, 1), exp(-abs(x))
+    share = one / (one + e)
+    small = e * share  # the smaller of s and 1 - s
+    return (small if x < like(x, 0) else share), small * share

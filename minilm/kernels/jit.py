@@ -27,16 +27,19 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
-from numba.core import config, event
+from numba.core import event
 from numba.core.caching import FunctionCache
+from platformdirs import user_cache_dir
 
-__all__ = ["cache_folder", "helper", "kernel", "on_compile"]
+__all__ = ["Kernel", "cache_folder", "helper", "kernel", "on_compile"]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = Callable[..., Any]
+
+_config: Any = numba.config
 
 # Everything in "fast" except nnan, ninf (NaN and infinity must survive) and afn.
 _FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
@@ -46,24 +49,17 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 @functools.cache
 def cache_folder() -> Path:
     """The folder of this version's compiled kernels (it need not exist yet)."""
-    if base := os.environ.get("MINILM_CACHE") or config.CACHE_DIR:
-        root = Path(base)
-    elif sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "minilm"
-    elif sys.platform == "darwin":
-        root = Path.home() / "Library/Caches/minilm"
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minilm"
+    root = os.environ.get("MINILM_CACHE") or _config.CACHE_DIR or user_cache_dir("minilm", False)
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    return root.absolute() / f"kernels-{digest.hexdigest()[:16]}"
+    return Path(root).absolute() / f"kernels-{digest.hexdigest()[:16]}"
 
 
 class _Cache(FunctionCache):
     """Numba's cache, for which failing to read or write is no reason to stop."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Function) -> None:
         super().__init__(function)
         # Numba numbers the data files: two processes that compile different signatures
         # at once could then each point to the other's file. A name of one's own cannot.
@@ -82,39 +78,42 @@ class _Cache(FunctionCache):
             super().save_overload(sig, data)
 
 
-def _compiled(function: Callable[..., Any], *, parallel: bool) -> Callable[..., Any]:
+def _compiled(function: Function, *, parallel: bool) -> Any:
     dispatcher = numba.njit(fastmath=_FASTMATH, parallel=parallel, **_OPTIONS)(function)
     # Numba chooses the folder when the cache object is made, from this one setting. The
     # serial and the parallel form need two: they have the same name and byte code.
-    before = config.CACHE_DIR
+    before = _config.CACHE_DIR
     try:
         folder = cache_folder() / ("parallel" if parallel else "serial")
-        config.CACHE_DIR = str(folder)
+        _config.CACHE_DIR = str(folder)
         cache = _Cache(function)
         if Path(cache.cache_path).is_relative_to(folder):
             dispatcher._cache = cache
     except (OSError, RuntimeError):  # no home, or no folder that can be written
         pass
     finally:
-        config.CACHE_DIR = before
-    return dispatcher  # type: ignore[no-any-return]
+        _config.CACHE_DIR = before
+    return dispatcher
 
 
-class _Kernel:
+class Kernel:
     """A function in two compiled forms, each compiled when first needed."""
 
-    def __init__(self, function: Callable[..., Any], parallel_from: int | None) -> None:
+    def __init__(self, function: Function, parallel_from: int | None) -> None:
         functools.update_wrapper(self, function)
         self._serial = _compiled(function, parallel=False)
         self._parallel = _compiled(function, parallel=True)
         self._parallel_from = sys.maxsize if parallel_from is None else parallel_from
 
     def __call__(self, *arguments: Any) -> Any:
-        large = arguments[0].size >= self._parallel_from
-        return (self._parallel if large else self._serial)(*arguments)
+        return self.sized(arguments[0].size)(*arguments)
+
+    def sized(self, work: int) -> Any:
+        """The form for so much work, where the size of the first argument does not tell."""
+        return self._parallel if work >= self._parallel_from else self._serial
 
 
-def kernel(*, parallel_from: int | None = None) -> Callable[[Function], Function]:
+def kernel(*, parallel_from: int | None = None) -> Callable[[Function], Kernel]:
     """Decorate a function that Python calls: compiled on first use, then cached.
 
     Parameters
@@ -126,8 +125,8 @@ def kernel(*, parallel_from: int | None = None) -> Callable[[Function], Function
         order can change a bit of the result. None: never.
     """
 
-    def decorate(function: Function) -> Function:
-        return _Kernel(function, parallel_from)  # type: ignore[return-value]
+    def decorate(function: Function) -> Kernel:
+        return Kernel(function, parallel_from)
 
     return decorate
 
@@ -148,7 +147,7 @@ def helper(*, exact: bool = False, inline: bool = False) -> Callable[[Function],
     def decorate(function: Function) -> Function:
         flags = {"contract"} if exact else _FASTMATH
         options = {**_OPTIONS, "fastmath": flags, "forceinline": inline}
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+        return numba.njit(**options)(function)
 
     return decorate
 

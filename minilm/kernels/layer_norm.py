@@ -1,5 +1,6 @@
 """Compiled twin of `minilm.reference.layer_norm`: each row is read from memory once."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import math
@@ -42,7 +43,7 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | Non
 
 
 @helper()
-def _forward_row(x, weight, bias, eps, y):  # type: ignore[no-untyped-def]
+def _forward_row(x, weight, bias, eps, y):
     count = like(eps, x.size)
     total = like(eps, 0)
     for c in range(x.size):
@@ -58,13 +59,13 @@ def _forward_row(x, weight, bias, eps, y):  # type: ignore[no-untyped-def]
 
 
 @kernel(parallel_from=100_000)
-def _forward(x, weight, bias, eps, y, mean, rstd):  # type: ignore[no-untyped-def]
+def _forward(x, weight, bias, eps, y, mean, rstd):
     for i in prange(len(x)):
         mean[i], rstd[i] = _forward_row(x[i], weight, bias, eps, y[i])
 
 
 @helper()
-def _backward_row(dy, x, weight, mean, rstd, dx, dweight, dbias):  # type: ignore[no-untyped-def]
+def _backward_row(dy, x, weight, mean, rstd, dx, dweight, dbias):
     mean_g, mean_gx = like(mean, 0), like(mean, 0)
     for c in range(x.size):
         g = dy[c] * weight[c]
@@ -81,7 +82,7 @@ def _backward_row(dy, x, weight, mean, rstd, dx, dweight, dbias):  # type: ignor
 
 
 @helper()
-def _backward_rows(dy, x, weight, mean, rstd, dx, dweight, dbias):  # type: ignore[no-untyped-def]
+def _backward_rows(dy, x, weight, mean, rstd, dx, dweight, dbias):
     dweight[:] = 0
     dbias[:] = 0
     for i in range(len(x)):
@@ -89,7 +90,7 @@ def _backward_rows(dy, x, weight, mean, rstd, dx, dweight, dbias):  # type: igno
 
 
 @kernel(parallel_from=50_000)
-def _backward(dy, x, weight, mean, rstd, dx, sums):  # type: ignore[no-untyped-def]
+def _backward(dy, x, weight, mean, rstd, dx, sums):
     size, n_channels = rows_per_part(len(x)), weight.size
     parts = np.empty(((len(x) + size - 1) // size, 2 * n_channels), x.dtype)
     for k in prange(len(parts)):

@@ -1,6 +1,7 @@
 """How the kernels see their arrays: one memory layout, so one compiled signature; and
 how their work is cut into chunks."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import numpy as np
@@ -57,13 +58,13 @@ def is_regular(x: NDArray) -> bool:
 
 
 @helper()
-def chunk(k, size):  # type: ignore[no-untyped-def]
+def chunk(k, size):
     """The k-th slice of `size` elements."""
     return slice(k * size, (k + 1) * size)
 
 
 @helper()
-def rows_per_part(n_rows):  # type: ignore[no-untyped-def]
+def rows_per_part(n_rows):
     """How many rows share one partial sum: at least 16, and at most 32 parts in all.
 
     It depends on the number of rows only, so the sums do not depend on the threads.
@@ -72,7 +73,7 @@ def rows_per_part(n_rows):  # type: ignore[no-untyped-def]
 
 
 @helper()
-def add_parts(parts, total):  # type: ignore[no-untyped-def]
+def add_parts(parts, total):
     """total (C,) = sum of parts (P, C), in order."""
     total[:] = 0
     for k in range(len(parts)):

@@ -1,6 +1,7 @@
 """Compiled twin of `minilm.reference.philox`, for kernels: the same words for the same
 elements, made where they are used."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import numpy as np
@@ -21,7 +22,7 @@ def key_words(key: int) -> tuple[np.uint32, np.uint32]:
 
 
 @helper(exact=True, inline=True)
-def _round(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+def _round(c0, c1, c2, c3, k0, k1):
     product0, product1 = _M0 * np.uint64(c0), _M1 * np.uint64(c2)
     new0 = np.uint32(np.uint32(product1 >> _HALF) ^ c1 ^ k0)
     new2 = np.uint32(np.uint32(product0 >> _HALF) ^ c3 ^ k1)
@@ -29,7 +30,7 @@ def _round(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 
 
 @helper(exact=True, inline=True)
-def philox4x32(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+def philox4x32(c0, c1, c2, c3, k0, k1):
     """Four uint32 words of one counter (c0, c1, c2, c3) and key (k0, k1), all uint32."""
     # Written out: around an inner loop, the loop over counters would not use vectors.
     c = _round(c0, c1, c2, c3, k0, k1)

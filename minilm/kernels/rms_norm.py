@@ -1,5 +1,6 @@
 """Compiled twin of `minilm.reference.rms_norm`: each row is read from memory once."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import math
@@ -35,7 +36,7 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
 
 
 @helper()
-def _forward_row(x, weight, eps, y):  # type: ignore[no-untyped-def]
+def _forward_row(x, weight, eps, y):
     square = like(eps, 0)
     for c in range(x.size):
         square += x[c] * x[c]
@@ -46,13 +47,13 @@ def _forward_row(x, weight, eps, y):  # type: ignore[no-untyped-def]
 
 
 @kernel(parallel_from=100_000)
-def _forward(x, weight, eps, y, rstd):  # type: ignore[no-untyped-def]
+def _forward(x, weight, eps, y, rstd):
     for i in prange(len(x)):
         rstd[i] = _forward_row(x[i], weight, eps, y[i])
 
 
 @helper()
-def _backward_row(dy, x, weight, rstd, dx, dweight):  # type: ignore[no-untyped-def]
+def _backward_row(dy, x, weight, rstd, dx, dweight):
     mean_gx = like(rstd, 0)
     for c in range(x.size):
         mean_gx += dy[c] * weight[c] * (x[c] * rstd)
@@ -64,7 +65,7 @@ def _backward_row(dy, x, weight, rstd, dx, dweight):  # type: ignore[no-untyped-
 
 
 @kernel(parallel_from=50_000)
-def _backward(dy, x, weight, rstd, dx, dweight):  # type: ignore[no-untyped-def]
+def _backward(dy, x, weight, rstd, dx, dweight):
     size = rows_per_part(len(x))
     parts = np.zeros(((len(x) + size - 1) // size, weight.size), x.dtype)
     for k in prange(len(parts)):
@@ -74,6 +75,6 @@ def _backward(dy, x, weight, rstd, dx, dweight):  # type: ignore[no-untyped-def]
 
 
 @helper()
-def _backward_rows(dy, x, weight, rstd, dx, dweight):  # type: ignore[no-untyped-def]
+def _backward_rows(dy, x, weight, rstd, dx, dweight):
     for i in range(len(x)):
         _backward_row(dy[i], x[i], weight, rstd[i], dx[i], dweight)

@@ -1,6 +1,7 @@
 """Compiled twin of `minilm.reference.rope`: one pass, also over heads that lie in a fused
 (B, T, H * D) array."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import numpy as np
@@ -36,7 +37,7 @@ def _run(x: NDArray, cos: NDArray, sin: NDArray) -> NDArray:
 
 
 @helper()
-def _rotate_row(x, cos, sin, y):  # type: ignore[no-untyped-def]
+def _rotate_row(x, cos, sin, y):
     half = cos.size
     first, second = x[:half], x[half:]
     y_first, y_second = y[:half], y[half:]
@@ -46,7 +47,7 @@ def _rotate_row(x, cos, sin, y):  # type: ignore[no-untyped-def]
 
 
 @kernel(parallel_from=100_000)
-def _rotate(y, x, strides, cos, sin):  # type: ignore[no-untyped-def]
+def _rotate(y, x, strides, cos, sin):
     n_batch, n_query, n_head, head_size = y.shape
     for n in prange(n_batch * n_query):
         b, t = n // n_query, n % n_query

@@ -1,6 +1,7 @@
 """Compiled twin of `minilm.reference.softmax_cross_entropy`: rows in parallel, each one
 read into the cache once; backward can overwrite the logits."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import math
@@ -72,7 +73,7 @@ def backward(dloss: float, saved: Saved, out: NDArray | None = None) -> NDArray:
 
 
 @helper()
-def _largest(x):  # type: ignore[no-untyped-def]
+def _largest(x):
     """The largest element (a NaN among others is passed over)."""
     # Four chains of comparisons: one alone would wait for its own result each time.
     m0 = m1 = m2 = m3 = x[0]
@@ -90,7 +91,7 @@ def _largest(x):  # type: ignore[no-untyped-def]
 
 
 @helper()
-def _forward_row(x, label, smooth):  # type: ignore[no-untyped-def]
+def _forward_row(x, label, smooth):
     """lse, nll and the mean of -log p over all labels (0 unless `smooth`)."""
     m = _largest(x)
     total = like(m, 0)
@@ -102,24 +103,30 @@ def _forward_row(x, label, smooth):  # type: ignore[no-untyped-def]
         for v in range(x.size):
             uniform += x[v] - m
         uniform = log_total - uniform / like(m, x.size)
-    return m + log_total, log_total - (x[label] - m), uniform
+    return m + log_total, _surprise(log_total, x[label], m), uniform
+
+
+@helper(exact=True, inline=True)
+def _surprise(log_total, logit, m):
+    # In this order. As (m + log_total) - logit it would lose the digits of a small loss.
+    return log_total - (logit - m)
 
 
 @kernel(parallel_from=50_000)
-def _forward(logits, labels, smooth, lse, nll, uniform):  # type: ignore[no-untyped-def]
+def _forward(logits, labels, smooth, lse, nll, uniform):
     for i in prange(labels.size):
         if labels[i] >= 0:
             lse[i], nll[i], uniform[i] = _forward_row(logits[i], labels[i], smooth)
 
 
 @helper()
-def _backward_row(x, lse, of_p, shift):  # type: ignore[no-untyped-def]
+def _backward_row(x, lse, of_p, shift):
     for v in range(x.size):
         x[v] = exp(x[v] - lse) * of_p - shift
 
 
 @kernel(parallel_from=50_000)
-def _backward(out, logits, labels, lse, of_p, scale, uniform, spike):  # type: ignore[no-untyped-def]
+def _backward(out, logits, labels, lse, of_p, scale, uniform, spike):
     in_place = out.ctypes.data == logits.ctypes.data
     for i in prange(labels.size):
         row = out[i]

@@ -1,5 +1,6 @@
 """Compiled twin of `minilm.reference.squared_relu`: one pass through memory."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import numpy as np
@@ -31,33 +32,33 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
 
 
 @helper(inline=True)
-def _positive(x):  # type: ignore[no-untyped-def]
+def _positive(x):
     # As NumPy's maximum: NaN stays NaN, since it is not below 0.
     zero = like(x, 0)
     return zero if x < zero else x
 
 
 @helper()
-def _forward_chunk(x, y):  # type: ignore[no-untyped-def]
+def _forward_chunk(x, y):
     for i in range(x.size):
         y[i] = _positive(x[i]) * _positive(x[i])
 
 
 @kernel(parallel_from=200_000)
-def _forward(x, y):  # type: ignore[no-untyped-def]
+def _forward(x, y):
     for k in prange((x.size + CHUNK - 1) // CHUNK):
         s = chunk(k, CHUNK)
         _forward_chunk(x[s], y[s])
 
 
 @helper()
-def _backward_chunk(dy, x, dx):  # type: ignore[no-untyped-def]
+def _backward_chunk(dy, x, dx):
     for i in range(x.size):
         dx[i] = dy[i] * (like(x[i], 2) * _positive(x[i]))
 
 
 @kernel(parallel_from=200_000)
-def _backward(dy, x, dx):  # type: ignore[no-untyped-def]
+def _backward(dy, x, dx):
     for k in prange((x.size + CHUNK - 1) // CHUNK):
         s = chunk(k, CHUNK)
         _backward_chunk(dy[s], x[s], dx[s])

@@ -1,12 +1,13 @@
 """Compiled twin of `minilm.reference.swiglu`: one pass through memory, row by row."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from minilm.kernels.exponential import like, sigmoid
+from minilm.kernels.exponential import sigmoid
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import rows
 from minilm.reference.swiglu import Saved
@@ -27,7 +28,7 @@ def forward(x: NDArray) -> tuple[NDArray, Saved]:
     flat = rows(x)
     y = np.empty((len(flat), x.shape[-1] // 2), x.dtype)
     _forward(flat, y)
-    return y.reshape(*x.shape[:-1], -1), Saved(x)
+    return y.reshape(*x.shape[:-1], y.shape[1]), Saved(x)
 
 
 def backward(dy: NDArray, saved: Saved) -> NDArray:
@@ -39,29 +40,29 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
 
 
 @helper()
-def _forward_row(gate, up, y):  # type: ignore[no-untyped-def]
+def _forward_row(gate, up, y):
     for c in range(y.size):
-        y[c] = gate[c] * sigmoid(gate[c]) * up[c]
+        s, _ = sigmoid(gate[c])
+        y[c] = gate[c] * s * up[c]
 
 
 @kernel(parallel_from=60_000)
-def _forward(x, y):  # type: ignore[no-untyped-def]
+def _forward(x, y):
     half = y.shape[1]
     for i in prange(len(x)):
         _forward_row(x[i, :half], x[i, half:], y[i])
 
 
 @helper()
-def _backward_row(dy, gate, up, dgate, dup):  # type: ignore[no-untyped-def]
+def _backward_row(dy, gate, up, dgate, dup):
     for c in range(dy.size):
-        s = sigmoid(gate[c])
-        one = like(s, 1)
-        dgate[c] = dy[c] * up[c] * (s * (one + gate[c] * (one - s)))
+        s, slope = sigmoid(gate[c])
+        dgate[c] = dy[c] * up[c] * (s + gate[c] * slope)
         dup[c] = dy[c] * (gate[c] * s)
 
 
 @kernel(parallel_from=60_000)
-def _backward(dy, x, dx):  # type: ignore[no-untyped-def]
+def _backward(dy, x, dx):
     half = dy.shape[1]
     for i in prange(len(x)):
         _backward_row(dy[i], x[i, :half], x[i, half:], dx[i, :half], dx[i, half:])

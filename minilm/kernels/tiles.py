@@ -6,21 +6,30 @@ Every loop runs along the lanes. As the distance of the rows is fixed, the compi
 once for a whole tile, that they do not overlap; with rows of a two-dimensional array it
 could not, and would not use vectors.
 
-The large arrays, on the other side, come as their memory from some element on, with a
-stride: ``x[i * stride + d]`` is channel d of row i.
+The large arrays, on the other side, come as `Rows`: the channels of a row are neighbours,
+the rows any stride apart.
 """
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper
 
 __all__ = [
     "LANES",
+    "Rows",
     "add_product",
     "clear",
     "load_columns",
     "load_rows",
+    "new_tile",
+    "rows_from",
     "store_columns",
     "store_rows",
 ]
@@ -28,8 +37,27 @@ __all__ = [
 LANES = 64
 
 
+class Rows(NamedTuple):
+    """Rows of a large array: channel d of row i is ``data[i * stride + d]``."""
+
+    data: NDArray
+    stride: int
+
+
 @helper()
-def add_product(c, a, row, column, b, n_rows, depth, n):  # type: ignore[no-untyped-def]
+def rows_from(x, i):
+    """The rows from row i on."""
+    return Rows(x.data[i * x.stride :], x.stride)
+
+
+@helper()
+def new_tile(like_x, n_rows):
+    """A tile of the dtype of an array; its numbers are not set."""
+    return np.empty(n_rows * LANES, like_x.dtype)
+
+
+@helper()
+def add_product(c, a, row, column, b, n_rows, depth, n):
     """c[r, i] += sum_u a[r, u] b[u, i] for r < n_rows and u < depth, where c and b are
     tiles, and a[r, u] is the number ``a[r * row + u * column]``."""
     rows_4, depth_4 = n_rows // 4 * 4, depth // 4 * 4
@@ -44,7 +72,7 @@ def add_product(c, a, row, column, b, n_rows, depth, n):  # type: ignore[no-unty
 
 
 @helper(inline=True)
-def _add_4x4(c, a, row, column, b, n):  # type: ignore[no-untyped-def]
+def _add_4x4(c, a, row, column, b, n):
     # Four rows and four terms at once: each number loaded serves four multiplications.
     a00, a01, a02, a03 = a[0], a[column], a[2 * column], a[3 * column]
     a = a[row:]
@@ -62,13 +90,13 @@ def _add_4x4(c, a, row, column, b, n):  # type: ignore[no-untyped-def]
 
 
 @helper(inline=True)
-def _add_row(c, factor, b, n):  # type: ignore[no-untyped-def]
+def _add_row(c, factor, b, n):
     for i in range(n):
         c[i] += factor * b[i]
 
 
 @helper()
-def clear(tile, n_rows, n):  # type: ignore[no-untyped-def]
+def clear(tile, n_rows, n):
     """Set the tile to 0."""
     for r in range(n_rows):
         row = tile[r * LANES :]
@@ -77,11 +105,11 @@ def clear(tile, n_rows, n):  # type: ignore[no-untyped-def]
 
 
 @helper()
-def load_columns(tile, x, stride, n_rows, n_columns, scale, n):  # type: ignore[no-untyped-def]
-    """Rows of x become columns: lane i of row d is scale * x[i * stride + d], and 0 for
-    i from n_rows to n."""
+def load_columns(tile, x, n_rows, n_columns, scale, n):
+    """Rows of x become columns: lane i of row d is scale * channel d of row i, and 0
+    for i from n_rows to n."""
     for d in range(n_columns):
-        row, column = tile[d * LANES :], x[d:]
+        row, column, stride = tile[d * LANES :], x.data[d:], x.stride
         for i in range(n_rows):
             row[i] = column[i * stride] * scale
         for i in range(n_rows, n):
@@ -89,36 +117,36 @@ def load_columns(tile, x, stride, n_rows, n_columns, scale, n):  # type: ignore[
 
 
 @helper()
-def store_columns(tile, x, stride, n_rows, n_columns, factor):  # type: ignore[no-untyped-def]
-    """The way back: x[i * stride + d] = factor[i] * lane i of row d."""
+def store_columns(tile, x, n_rows, n_columns, factor):
+    """The way back: channel d of row i is set to factor[i] * lane i of row d."""
     for i in range(n_rows):
-        column, row = tile[i:], x[i * stride :]
+        column, row = tile[i:], x.data[i * x.stride :]
         for d in range(n_columns):
             row[d] = column[d * LANES] * factor[i]
 
 
 @helper()
-def load_rows(tiles, x, stride, n_rows, n_columns, scale, n):  # type: ignore[no-untyped-def]
-    """Rows stay rows: scale * x[i * stride + d] becomes lane d % LANES of row i of the
-    tile d // LANES, where a tile has LANES rows; rows from n_rows to n are 0."""
+def load_rows(tiles, x, n_rows, n_columns, scale, n):
+    """Rows stay rows: scale * channel d of row i becomes lane d % LANES of row i of the tile
+    d // LANES, where a tile has LANES rows; rows from n_rows to n are 0."""
     for first in range(0, n_columns, LANES):
         width = min(LANES, n_columns - first)
         tile = tiles[first * LANES :]
         for i in range(n_rows):
-            row, source = tile[i * LANES :], x[i * stride + first :]
+            row, source = tile[i * LANES :], x.data[i * x.stride + first :]
             for d in range(width):
                 row[d] = source[d] * scale
         clear(tile[n_rows * LANES :], n - n_rows, width)
 
 
 @helper()
-def store_rows(tiles, x, stride, n_rows, n_columns):  # type: ignore[no-untyped-def]
-    """The way back of rows in tiles of n_rows rows: x[i * stride + d] = lane d % LANES of
-    row i of the tile d // LANES."""
+def store_rows(tiles, x, n_rows, n_columns):
+    """The way back, from tiles of n_rows rows: channel d of row i is set to lane d % LANES
+    of row i of the tile d // LANES."""
     for first in range(0, n_columns, LANES):
         width = min(LANES, n_columns - first)
         tile = tiles[first * n_rows :]
         for i in range(n_rows):
-            row, target = tile[i * LANES :], x[i * stride + first :]
+            row, target = tile[i * LANES :], x.data[i * x.stride + first :]
             for d in range(width):
                 target[d] = row[d]

@@ -2,9 +2,10 @@
 
 The rule
 --------
-1. Time one step of each size of `LADDER`, from the smallest, on this machine.
-2. Take the largest that still gets `STEPS` steps in the time left. Fewer steps leave a
-   model unfinished; more would have paid better as a larger model.
+1. Time a few steps of each size of `LADDER` on this machine, from the smallest.
+2. Take the largest that fits in memory and still gets `STEPS` steps of `TOKENS_PER_STEP`
+   tokens in the time that reading, evaluating and sampling leave. Fewer steps would leave
+   the model unfinished; where there would be many more, a larger model pays better.
 3. Train at a constant rate and let it fall over the last `DECAY` of the steps. Until the
    fall begins the schedule does not depend on how many steps there will be, so their
    number follows the clock; during the fall it may still shrink.
@@ -18,20 +19,19 @@ from dataclasses import replace
 
 from minilm.errors import MinilmError
 from minilm.models.gpt import GPT
-from minilm.objectives.next_token import NextToken
 from minilm.optim.adamw import AdamW
+from minilm.recipes import memory
 from minilm.recipes.recipe import Recipe
-from minilm.recipes.text import Text
-from minilm.recipes.warmup import compile_kernels
+from minilm.recipes.text import Text, objective
 from minilm.training.loop import Progress
 from minilm.training.reporter import Reporter
 
 __all__ = ["LADDER", "plan", "replanner"]
 
-# (layers, heads, channels, positions), each about twice the arithmetic of the one before.
+# (layers, heads, channels, positions), each two to three times the arithmetic of the last.
 LADDER = (
     (2, 2, 64, 64),
-    (3, 3, 96, 64),
+    (3, 3, 96, 128),
     (4, 4, 128, 128),
     (4, 6, 192, 128),
     (6, 8, 256, 128),
@@ -40,12 +40,14 @@ LADDER = (
     (10, 10, 640, 256),
     (12, 12, 768, 256),
 )
-TOKENS_PER_STEP = 2048
-STEPS = 1000
+TOKENS_PER_STEP = 1024
+STEPS = 1500
 DECAY = 0.3
-# Of the time, for what the plan cannot foresee.
+EVALUATIONS = 10
+# Of the time, kept back for what the plan cannot foresee.
 MARGIN = 0.02
 LEAST_SECONDS = 10.0
+LEAST_STEPS = 20
 
 
 def plan(recipe: Recipe, minutes: float, text: Text, clock: float, reporter: Reporter) -> Recipe:
@@ -63,36 +65,33 @@ def plan(recipe: Recipe, minutes: float, text: Text, clock: float, reporter: Rep
     Raises
     ------
     MinilmError
-        If the time is not enough for a useful run.
+        If the time is not enough for a useful run, or the text for the smallest window.
     """
     total = minutes * 60
     if not LEAST_SECONDS <= total < float("inf"):
         raise MinilmError(f"--minutes {minutes:g}: give at least {LEAST_SECONDS / 60:.2f}")
-    compile_kernels(recipe.model, reporter)
     reporter.record({"kind": "phase", "name": "measuring this machine"})
-    chosen = None
+    best, most = None, 0
     for rung in LADDER:
         candidate = _sized(recipe, *rung)
-        if candidate.model.block_size + 1 > len(text.train.ids):
+        if best and not _possible(candidate, text):
             break
         seconds = _step_seconds(candidate, text)
-        left = total - (time.perf_counter() - clock)
-        left -= _finish_seconds(candidate, text, seconds)
-        steps = int(left * (1 - MARGIN) / seconds)
-        if chosen is None or steps >= STEPS:
-            chosen = candidate, steps
-        if steps < 2 * STEPS:
+        left = total * (1 - MARGIN) - (time.perf_counter() - clock)
+        left -= _ending(candidate, text, seconds) + EVALUATIONS * _estimate(candidate, seconds)
+        steps = int(left / seconds)
+        if best and steps < STEPS:
             break
-    if chosen is None or chosen[1] < 20:
+        best, most = candidate, steps
+    if best is None or most < LEAST_STEPS:
         raise MinilmError(
             f"--minutes {minutes:g} is too short on this machine, where starting and finishing "
             "a run takes most of it; give more"
         )
-    candidate, steps = chosen
-    training = replace(
-        candidate.training, steps=steps, evaluate_every=max(10, steps // 10), minutes=minutes
+    every = max(10, most // EVALUATIONS)
+    return replace(
+        best, training=replace(best.training, steps=most, evaluate_every=every, minutes=minutes)
     )
-    return replace(candidate, training=training)
 
 
 def _sized(recipe: Recipe, n_layer: int, n_head: int, n_embd: int, block_size: int) -> Recipe:
@@ -105,7 +104,7 @@ def _sized(recipe: Recipe, n_layer: int, n_head: int, n_embd: int, block_size: i
         n_kv_head=0,
         n_hidden=0,
     )
-    peak = 2e-3 * min(1.0, 192 / n_embd)
+    peak = 4e-3 * min(1.0, 128 / n_embd)
     optimizer = replace(
         recipe.optimizer,
         learning_rate=peak,
@@ -120,35 +119,38 @@ def _sized(recipe: Recipe, n_layer: int, n_head: int, n_embd: int, block_size: i
     return replace(recipe, model=model, optimizer=optimizer, training=training)
 
 
+def _possible(recipe: Recipe, text: Text) -> bool:
+    """Whether the text fills a window, and the memory holds the model."""
+    n_tokens = len(text.train.ids)
+    return recipe.model.block_size < n_tokens and memory.fits(memory.predict(recipe, n_tokens))
+
+
 def _step_seconds(recipe: Recipe, text: Text) -> float:
     """The median time of a few steps, after one that does not count."""
     model = GPT(recipe.model)
     optimizer = AdamW(model.parameters, recipe.optimizer, n_steps=10)
-    objective = NextToken(
-        text.train.ids,
-        text.validation.ids,
-        text.bytes_per_id,
-        batch_size=recipe.training.batch_size,
-        block_size=recipe.model.block_size,
-        seed=0,
-    )
+    task = objective(recipe, text)
     times = []
-    for step in range(4):
+    for step in range(6):
         started = time.perf_counter()
-        batch = objective.batch(step)
+        batch = task.batch(step)
         model.parameters.zero_gradients()
-        objective.loss_and_gradients(model, batch, batch.n_targets)
+        task.loss_and_gradients(model, batch, batch.n_targets)
         optimizer.update()
         times.append(time.perf_counter() - started)
-    return sorted(times[1:])[1]
+    return sorted(times[1:])[2]
 
 
-def _finish_seconds(recipe: Recipe, text: Text, step_seconds: float) -> float:
-    """Evaluation of the whole split, and the sample."""
-    forward = step_seconds / TOKENS_PER_STEP / 3
-    estimates = 10 * recipe.training.estimate_windows * recipe.model.block_size
-    sample = recipe.sample.max_tokens * 1e-3 * recipe.model.n_layer
-    return forward * (len(text.validation.ids) + estimates) + sample
+def _estimate(recipe: Recipe, step_seconds: float) -> float:
+    """Seconds of one evaluation within the run: forward passes, a third of a step's work."""
+    n_tokens = recipe.training.estimate_windows * recipe.model.block_size
+    return step_seconds / TOKENS_PER_STEP / 3 * n_tokens
+
+
+def _ending(recipe: Recipe, text: Text, step_seconds: float) -> float:
+    """Seconds from the last step to the report: the whole split, and the sample."""
+    whole = step_seconds / TOKENS_PER_STEP / 3 * len(text.validation.ids)
+    return whole + recipe.sample.max_tokens * 1e-3 * recipe.model.n_layer
 
 
 def replanner(recipe: Recipe, text: Text, clock: float, spent: float) -> Callable[[Progress], int]:
@@ -161,22 +163,20 @@ def replanner(recipe: Recipe, text: Text, clock: float, spent: float) -> Callabl
     spent : float
         Seconds that earlier processes gave it.
     """
-    began = first = None
+    began: tuple[float, int] | None = None
     total = recipe.training.minutes * 60 * (1 - MARGIN) - spent
 
     def n_steps(progress: Progress) -> int:
-        nonlocal began, first
+        nonlocal began
         now = time.perf_counter()
-        if began is None or first is None:
-            began, first = now, progress.step
-        done = progress.step - first
+        began = began or (now, progress.step)
+        done = progress.step - began[1]
         if done < 10:
             return progress.n_steps
-        seconds = (now - began) / done
-        left = (
-            total - (now - clock) - _finish_seconds(recipe, text, progress.seconds / progress.step)
-        )
-        wanted = max(progress.step, progress.step + int(left / seconds))
+        # Wall time since the first step here, so that evaluations and checkpoints count.
+        pace = (now - began[0]) / done
+        left = total - (now - clock) - _ending(recipe, text, progress.seconds / progress.step)
+        wanted = progress.step + max(0, int(left / pace))
         falling = progress.step >= progress.n_steps * (1 - DECAY)
         if falling or abs(wanted - progress.n_steps) < 0.02 * progress.n_steps:
             return min(progress.n_steps, wanted)

@@ -8,16 +8,17 @@ from minilm.models import costs
 from minilm.objectives.token_loss import LOGITS_BYTES
 from minilm.recipes.recipe import Recipe
 
-__all__ = ["predict", "refuse_what_cannot_fit"]
+__all__ = ["fits", "predict", "refuse_what_cannot_fit"]
 
-# Python, NumPy, Numba with LLVM and the terminal, measured after a run's imports; LLVM's
-# own memory while it compiles is part of it, since it is not given back.
-INTERPRETER_BYTES = 230 * 2**20
+# Python, NumPy, Numba and the terminal, measured after a run's imports; and what LLVM
+# keeps when it has compiled the kernels in this process.
+INTERPRETER_BYTES = 190 * 2**20
+COMPILER_BYTES = 140 * 2**20
 # Counting n-grams holds about 60 bytes a training token for a moment.
 NGRAM_BYTES_PER_TOKEN = 60
 
 
-def predict(recipe: Recipe, n_tokens: int = 0) -> int:
+def predict(recipe: Recipe, n_tokens: int = 0, *, compiling: bool = False) -> int:
     """The peak of the whole process, in bytes.
 
     Parameters
@@ -26,19 +27,31 @@ def predict(recipe: Recipe, n_tokens: int = 0) -> int:
         With `model.vocab_size` set.
     n_tokens : int
         Of the training text.
+    compiling : bool
+        Whether this process compiles its kernels, rather than finding them in the cache.
     """
     model, training = recipe.model, recipe.training
     rows = training.batch_size // training.accumulation
     logits = min(LOGITS_BYTES, 4 * rows * model.block_size * model.vocab_size)
     step = costs.training_bytes(model, rows) + 2 * logits
-    return INTERPRETER_BYTES + 12 * n_tokens + max(step, NGRAM_BYTES_PER_TOKEN * n_tokens)
+    fixed = INTERPRETER_BYTES + (COMPILER_BYTES if compiling else 0)
+    return fixed + 12 * n_tokens + max(step, NGRAM_BYTES_PER_TOKEN * n_tokens)
+
+
+def _available() -> int:
+    return machine.available_bytes() + machine.resident_bytes()
+
+
+def fits(predicted: int) -> bool:
+    """Whether so many bytes are free, or already this process's own."""
+    return predicted <= _available()
 
 
 def refuse_what_cannot_fit(recipe: Recipe, predicted: int) -> None:
     """Raise MinilmError, with the figures, if the prediction exceeds what is free."""
-    available = machine.available_bytes() + machine.resident_bytes()
-    if predicted <= available:
+    if fits(predicted):
         return
+    available = _available()
     model = recipe.model
     rows = recipe.training.batch_size // recipe.training.accumulation
     raise MinilmError(

@@ -20,14 +20,13 @@ from minilm.errors import MinilmError
 from minilm.evaluation import ngram
 from minilm.generation.pretrained import Pretrained
 from minilm.models.gpt import GPT
-from minilm.objectives.next_token import NextToken
 from minilm.optim.adamw import AdamW
 from minilm.recipes import budget, memory
 from minilm.recipes.loading import best_checkpoint, read_config
 from minilm.recipes.reading import to_toml
 from minilm.recipes.recipe import Recipe
 from minilm.recipes.report import Report
-from minilm.recipes.text import Text, prepare
+from minilm.recipes.text import Text, objective, prepare
 from minilm.recipes.warmup import compile_kernels
 from minilm.training import checkpoint
 from minilm.training.interrupt import Interruption
@@ -43,7 +42,6 @@ RUNS = Path("runs")
 def pretrain(
     recipe: Recipe,
     *,
-    name: str = "run",
     out: Path | None = None,
     minutes: float = 0.0,
     reporter: Reporter | None = None,
@@ -53,10 +51,8 @@ def pretrain(
     Parameters
     ----------
     recipe : Recipe
-    name : str
-        Of the recipe, for the report and the default folder ``runs/NAME-1``.
     out : path, optional
-        The run folder; it must not hold anything yet.
+        The run folder, which must not hold anything yet; by default ``runs/NAME-1``.
     minutes : float
         If positive, model size, batch and steps are chosen so that all is done in this
         time (`minilm.recipes.budget`).
@@ -69,17 +65,20 @@ def pretrain(
     """
     reporter = reporter or Silent()
     clock = time.perf_counter()
-    text = prepare(recipe.data, name)
+    text = prepare(recipe.data, recipe.name)
     data = replace(recipe.data, source=_resolved(recipe.data.source), sha256=text.digest)
     model = replace(recipe.model, vocab_size=text.tokenizer.vocab_size)
     recipe = replace(recipe, data=data, model=model)
-    if minutes:
-        recipe = budget.plan(recipe, minutes, text, clock, reporter)
-    _check_fits(recipe, text)
-    with Run.create(out or Run.fresh_name(RUNS, name)) as run:
+    if not minutes:
+        recipe = replace(recipe, training=replace(recipe.training, minutes=0.0))
+        _check_fits(recipe, text)
+    with Run.create(out or Run.fresh_name(RUNS, recipe.name or "run")) as run:
+        compile_seconds = compile_kernels(recipe.model, reporter)
+        if minutes:
+            recipe = budget.plan(recipe, minutes, text, clock, reporter)
         text.tokenizer.save(run.path / TOKENIZER)
         run.write(CONFIG, to_toml(recipe))
-        return _carry_out(recipe, name, run, text, reporter, clock)
+        return _carry_out(recipe, run, text, reporter, clock, compile_seconds)
 
 
 def resume(path: Path, *, reporter: Reporter | None = None) -> Report:
@@ -94,8 +93,9 @@ def resume(path: Path, *, reporter: Reporter | None = None) -> Report:
     clock = time.perf_counter()
     with Run.open(path) as run:
         recipe = read_config(path)
-        text = prepare(recipe.data, path.name)
-        return _carry_out(recipe, path.name, run, text, reporter, clock)
+        text = prepare(recipe.data, recipe.name)
+        compile_seconds = compile_kernels(recipe.model, reporter)
+        return _carry_out(recipe, run, text, reporter, clock, compile_seconds)
 
 
 def _resolved(source: str) -> str:
@@ -103,41 +103,31 @@ def _resolved(source: str) -> str:
     return str(Path(source).resolve()) if Path(source).exists() else source
 
 
-def _check_fits(recipe: Recipe, text: Text) -> int:
+def _check_fits(recipe: Recipe, text: Text, *, compiling: bool = False) -> int:
     """The predicted peak memory; refuses texts too short and models too large."""
-    _objective(recipe, text)
-    predicted = memory.predict(recipe, len(text.train.ids))
+    objective(recipe, text)
+    predicted = memory.predict(recipe, len(text.train.ids), compiling=compiling)
     memory.refuse_what_cannot_fit(recipe, predicted)
     return predicted
 
 
-def _objective(recipe: Recipe, text: Text) -> NextToken:
-    return NextToken(
-        text.train.ids,
-        text.validation.ids,
-        text.bytes_per_id,
-        batch_size=recipe.training.batch_size,
-        block_size=recipe.model.block_size,
-        seed=recipe.seed,
-        estimate_windows=recipe.training.estimate_windows,
-    )
-
-
 def _carry_out(
-    recipe: Recipe, name: str, run: Run, text: Text, reporter: Reporter, clock: float
+    recipe: Recipe,
+    run: Run,
+    text: Text,
+    reporter: Reporter,
+    clock: float,
+    compile_seconds: float,
 ) -> Report:
-    predicted = _check_fits(recipe, text)
+    predicted = _check_fits(recipe, text, compiling=compile_seconds > 0)
     reporter.record({"kind": "phase", "name": "measuring this machine"})
     peak = machine.sgemm_gflops()
-    reporter.record({"kind": "phase", "name": "compiling kernels"})
-    compile_seconds = compile_kernels(recipe.model, reporter)
-
     model = GPT(recipe.model, seed=recipe.seed)
     optimizer = AdamW(model.parameters, recipe.optimizer, recipe.training.steps)
     progress = _restore(recipe, run, model, optimizer, reporter)
     report = Report(
         run=str(run.path),
-        recipe=name,
+        recipe=recipe.name,
         parameters=model.parameters.n_parameters,
         compile_seconds=round(compile_seconds, 2),
         peak_gflops=peak,
@@ -146,7 +136,7 @@ def _carry_out(
     )
     loop = Loop(
         model,
-        _objective(recipe, text),
+        objective(recipe, text),
         optimizer,
         run,
         recipe.training,
@@ -165,7 +155,11 @@ def _carry_out(
         reporter.record({"kind": "phase", "name": "training"})
         train(loop, progress, interruption)
         report.signal = interruption.signal
-    _finish(loop, progress, report, text, reporter)
+    try:
+        _finish(loop, progress, report, text, reporter)
+    except KeyboardInterrupt:
+        reporter.note(f"trained, not yet evaluated; for the report: {_resume_line(report)}")
+        raise
     report.seconds = round(time.perf_counter() - clock, 2)
     report.peak_memory_bytes = machine.peak_bytes()
     loop.record("end", **report.to_dict())
@@ -223,8 +217,9 @@ def _finish(loop: Loop, progress: Progress, report: Report, text: Text, reporter
         report.gflops = report.tokens_per_second * loop.flops_per_token / 1e9
         report.peak_share = report.gflops / report.peak_gflops
     if report.interrupted and progress.step < progress.n_steps:
-        report.next_commands = [f"minilm pretrain --resume {report.run}"]
+        report.next_commands = [_resume_line(report)]
         return
+    report.signal = None  # it came with the last step: there is nothing left to stop
     reporter.record({"kind": "phase", "name": "evaluating"})
     folder, report.best_step = best_checkpoint(loop.run.path, reporter)
     checkpoint.load_parameters(folder, loop.model.parameters)
@@ -235,7 +230,14 @@ def _finish(loop: Loop, progress: Progress, report: Report, text: Text, reporter
     report.val_loss, report.val_bpb = metrics["val_loss"], metrics["val_bpb"]
     reporter.record({"kind": "phase", "name": "sampling"})
     report.sample = _sample(Pretrained(loop.model, text.tokenizer), recipe)
-    report.next_commands = [f"minilm sample {shlex.quote(report.run)}"]
+    prompt = "".join(recipe.sample.prompt.split("\n")).strip() or "The"
+    report.next_commands = [
+        f"minilm sample {shlex.quote(report.run)} --prompt {shlex.quote(prompt)}"
+    ]
+
+
+def _resume_line(report: Report) -> str:
+    return f"minilm pretrain --resume {shlex.quote(report.run)}"
 
 
 def _sample(model: Pretrained, recipe: Recipe) -> str:

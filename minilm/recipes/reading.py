@@ -53,7 +53,8 @@ def load(name_or_path: str) -> Recipe:
         raise MinilmError(f"recipe {path} is not UTF-8 text: {error}") from None
     except ValueError as error:  # a NUL in the path
         raise MinilmError(f"cannot read recipe {path}: {error}") from None
-    return parse(text, str(path))
+    recipe = parse(text, str(path))
+    return recipe if recipe.name else dataclasses.replace(recipe, name=path.stem)
 
 
 def parse(text: str, where: str = "recipe") -> Recipe:
@@ -130,7 +131,7 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         if path == ["model", "size"]:
             tree["model"] = {"size": text.strip()}
         else:
-            table[path[-1]] = _from_text(".".join(path), text.strip(), kind)
+            table[path[-1]] = _from_text(".".join(path), text, kind)
     return _build(Recipe, tree, "")
 
 
@@ -168,10 +169,13 @@ def _resolve(key: str) -> tuple[list[str], type]:
 
 
 def _from_text(key: str, text: str, kind: type) -> Any:
-    """A value of the key's type from what stands after ``=``."""
+    """A value of the key's type from what stands after ``=``; a text may be a TOML string."""
     try:
+        if kind is str:
+            quoted = text[:1] in ('"', "'")
+            return _checked(key, tomllib.loads(f"x = {text}")["x"] if quoted else text, str)
         if kind is bool:
-            return {"true": True, "false": False}[text.lower()]
+            return {"true": True, "false": False}[text.strip().lower()]
         return _checked(key, kind(text), kind)
     except (ValueError, KeyError):
         raise MinilmError(f"--set {key}={text}: expected {_WORDS[kind]}") from None

@@ -79,6 +79,8 @@ class Recipe:
 
     Attributes
     ----------
+    name : str
+        For the report and the default run folder; a file that gives none goes by its own.
     description : str
         What the run is for, and what to expect of it.
     objective : str
@@ -87,6 +89,7 @@ class Recipe:
         Of initial parameters, data order and dropout.
     """
 
+    name: str = ""
     description: str = ""
     objective: str = "next_token"
     seed: int = 1337

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from minilm import corpus, tokenizers
 from minilm.corpus import TokenStream
 from minilm.errors import MinilmError
-from minilm.recipes.recipe import DataConfig
+from minilm.objectives.next_token import NextToken
+from minilm.recipes.recipe import DataConfig, Recipe
 from minilm.tokenizers import Tokenizer
 
-__all__ = ["Text", "prepare"]
+__all__ = ["Text", "objective", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -65,4 +66,17 @@ def prepare(config: DataConfig, recipe: str, seed: int = 0) -> Text:
         tokenizer,
         np.array(sizes),
         digest,
+    )
+
+
+def objective(recipe: Recipe, text: Text) -> NextToken:
+    """The recipe's pretext task on this text; refuses one shorter than a window."""
+    return NextToken(
+        text.train.ids,
+        text.validation.ids,
+        text.bytes_per_id,
+        batch_size=recipe.training.batch_size,
+        block_size=recipe.model.block_size,
+        seed=recipe.seed,
+        estimate_windows=recipe.training.estimate_windows,
     )

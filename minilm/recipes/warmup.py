@@ -27,6 +27,7 @@ def compile_kernels(config: GPTConfig, reporter: Reporter) -> float:
 
     Each kernel that was not in the cache is a ``compile`` record.
     """
+    reporter.record({"kind": "phase", "name": "compiling kernels"})
     done = 0
     started = time.perf_counter()
 

@@ -27,7 +27,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["keep_elements", "keep_probabilities", "philox4x32", "threshold"]
+__all__ = ["element_words", "keep_elements", "keep_probabilities", "philox4x32", "threshold"]
 
 M0, M1 = 0xD2511F53, 0xCD9E8D57  # multipliers
 W0, W1 = 0x9E3779B9, 0xBB67AE85  # key increments: the golden ratio, and sqrt(3) - 1
@@ -57,7 +57,7 @@ def philox4x32(
     words: list[NDArray] = [np.asarray(c, dtype=np.uint64) for c in (c0, c1, c2, c3)]
     low, shift = np.uint64(LOW), np.uint64(32)
     for k in range(10):
-        k0 = np.uint64(((key & LOW) + k * W0) & LOW)
+        k0 = np.uint64((key + k * W0) & LOW)
         k1 = np.uint64(((key >> 32) + k * W1) & LOW)
         product0, product1 = words[0] * np.uint64(M0), words[2] * np.uint64(M1)
         words = [
@@ -82,11 +82,16 @@ def threshold(p: float) -> int:
     return round(p * 2**32)
 
 
+def element_words(block: NDArray, key: int) -> NDArray:
+    """The words, uint32 (..., 4), of elements 4 * block .. 4 * block + 3 of an array."""
+    block = block.astype(np.uint64)
+    return philox4x32(block & np.uint64(LOW), block >> np.uint64(32), 0, 0, key)
+
+
 def keep_elements(shape: tuple[int, ...], p: float, key: int) -> NDArray[np.bool_]:
     """True where an element of an array of this shape is kept."""
     size = math.prod(shape)
-    block = np.arange((size + 3) // 4, dtype=np.uint64)
-    words = philox4x32(block & np.uint64(LOW), block >> np.uint64(32), 0, 0, key)
+    words = element_words(np.arange((size + 3) // 4), key)
     return (words.reshape(-1)[:size] >= threshold(p)).reshape(shape)
 
 

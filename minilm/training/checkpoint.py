@@ -89,6 +89,8 @@ def save(
         state["sha256"][STATE] = _state_digest(state)
         (temporary / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
         for file in (MODEL, OPTIMIZER, STATE):
+            # safetensors lets nobody else read its files; the user's own mask should decide.
+            (temporary / file).chmod((temporary / STATE).stat().st_mode)
             _flush(temporary / file)
         _flush(temporary)
         shutil.rmtree(folder, ignore_errors=True)

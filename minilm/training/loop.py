@@ -109,6 +109,7 @@ class Loop:
         self.record(
             "train",
             step=progress.step,
+            steps=progress.n_steps,
             loss=loss,
             learning_rate=rate,
             gradient_norm=norm,

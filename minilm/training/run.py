@@ -124,8 +124,13 @@ class Run:
 
     def rewind(self, step: int) -> None:
         """Drop what was recorded after `step`, before the run goes on from there."""
-        kept = [record for record in self.records() if record.get("step", 0) <= step]
-        kept = [record for record in kept if record.get("kind") != "end"]
+        kept = [
+            record
+            for record in self.records()
+            if record.get("step", 0) <= step
+            and record.get("kind") != "end"
+            and record.get("scope") != "whole"
+        ]
         self.write(METRICS, "".join(json.dumps(record) + "\n" for record in kept))
 
     def close(self) -> None:

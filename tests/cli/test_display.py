@@ -58,7 +58,7 @@ def shown(status, width, **options):
         (
             40,
             [
-                "500/1000 ━━━━━━━━─────── 50 %  0:50 left",
+                "500/1000 ━━━━━━━───────  50 %  0:50 left",
                 "loss 1.6250   validation 1.7500",
                 "2.525 bits/byte   20.0 k tokens/s",
             ],
@@ -66,7 +66,7 @@ def shown(status, width, **options):
         (
             60,
             [
-                "training 500/1000 ━━━━━━━━━━━━━─────────────  50 %  0:50 left",
+                "training 500/1000 ━━━━━━━━━━━━╸────────────  50 %  0:50 left",
                 "loss 1.6250   validation 1.7500   2.525 bits/byte",
                 "20.0 k tokens/s   60.0 GFLOP/s, 75 % of peak   512 MB",
             ],
@@ -74,7 +74,7 @@ def shown(status, width, **options):
         (
             80,
             [
-                "training 500/1000 ━━━━━━━━━━━━━━━━━━━━━━━───────────────────────  50 %  0:50 left",
+                "training 500/1000 ━━━━━━━━━━━━━━━━━━━━━━╸──────────────────────  50 %  0:50 left",
                 "loss 1.6250   validation 1.7500   2.525 bits/byte   20.0 k tokens/s",
                 "60.0 GFLOP/s, 75 % of peak   512 MB",
             ],
@@ -145,6 +145,7 @@ def watch(monkeypatch, **environment):
         display.record({"kind": "phase", "name": "training"})
         display.record(train(400))
         display.record(EVALUATION)
+        display.record({**EVALUATION, "step": 777, "scope": "whole"})
     return stream.getvalue()
 
 
@@ -158,6 +159,7 @@ def test_milestones_stay_and_what_is_redrawn_goes(monkeypatch):
         "step  400   validation 1.7500 nats/token",
     ):
         assert line in written
+    assert "step  777" not in written, "the report has it"
     assert written.index("compiled 1 kernel") < written.index("r: 1.85 M")
     assert written.endswith("\x1b[2K"), "the last redrawn line is still there"
 

@@ -66,7 +66,9 @@ def test_times_never_show_sixty(seconds, long, short):
 @given(st.text())
 def test_printable_leaves_nothing_that_steers_a_terminal(text):
     shown = printable(text, keep="\n")
-    assert all(unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in shown if c != "\n")
+    assert all(
+        unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in shown if c != "\n"
+    )
     shown.encode()
     assert printable("harmless: é 漢 ⣿") == "harmless: é 漢 ⣿"
 
@@ -77,11 +79,12 @@ def test_printable_shows_what_it_replaced():
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
 )
 
 
-@given(st.dictionaries(st.text(), json_values))
+@given(st.dictionaries(st.text(), json_values, max_size=3))
 def test_json_is_one_line_of_ascii_without_nan(value):
     text = to_json(value)
 

@@ -95,6 +95,11 @@ def test_mistakes_are_one_line_that_says_what_to_do(words, message, capsys):
     [
         (MinilmError("two\nlines\x1b[2J"), 2, "minilm: error: two\\nlines\\x1b[2J\n"),
         (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 2, "runs/x: No space left"),
+        (
+            OSError(errno.EISDIR, "Is a directory", "\x1b[2J"),
+            2,
+            "error: \\x1b[2J: Is a directory\n",
+        ),
         (PermissionError(errno.EACCES, "Permission denied"), 2, "error: Permission denied"),
         (MemoryError("Unable to allocate 8 GiB"), 2, "out of memory: Unable to allocate 8 GiB"),
         (KeyboardInterrupt(), 130, ""),

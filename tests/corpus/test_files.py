@@ -206,7 +206,8 @@ def test_links_are_followed_once_and_never_in_circles(tmp_path):
     (corpus / "c.txt").symlink_to(tmp_path / "m" / "real.txt")
     (corpus / "circle").symlink_to(corpus)
     (corpus / "m" / "up").symlink_to(tmp_path / "corpus")
-    (corpus / "again").symlink_to(corpus / "m")
+    for name in ("again", "zagain"):  # before and after the real folder, which wins
+        (corpus / name).symlink_to(corpus / "m")
     (corpus / "o").symlink_to(tmp_path / "outside")
     (corpus / "self.txt").symlink_to(corpus / "self.txt")
     (corpus / "gone.txt").symlink_to(corpus / "gone")

@@ -119,7 +119,7 @@ def test_an_empty_prompt_begins_a_line_where_there_are_no_documents() -> None:
     pretrained = Pretrained(_model(replace(GPT2, vocab_size=4)), tokenizer)
     expected = pretrained.generate("\n", max_tokens=5, seed=1)
     assert pretrained.generate("", max_tokens=5, seed=1) == expected
-    assert "beginning of a line" in pretrained.notes[-1]
+    assert "starting after '\\n'" in pretrained.notes[-1]
 
 
 def test_what_cannot_be_generated_says_why() -> None:

@@ -32,7 +32,9 @@ def make(name: str) -> dict[str, np.ndarray]:
     golden["windows"] = windows.astype(np.uint8)
     losses, norms = [], []
     for step in range(STEPS):
-        tokens, targets = (torch.from_numpy(w.copy()) for w in (windows[step, :, :-1], windows[step, :, 1:]))
+        tokens, targets = (
+            torch.from_numpy(w.copy()) for w in (windows[step, :, :-1], windows[step, :, 1:])
+        )
         optimizer.zero_grad()
         loss = peer.loss(tokens, targets)
         loss.backward()

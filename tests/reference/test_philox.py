@@ -83,6 +83,16 @@ def test_an_element_is_dropped_if_its_word_is_below_the_threshold_and_not_if_equ
     word = int(philox.philox4x32(0, 0, 0, 0, key=5)[0])
     assert philox.keep_elements((1,), word / 2**32, 5).tolist() == [True]
     assert philox.keep_elements((1,), (word + 1) / 2**32, 5).tolist() == [False]
+    word = int(philox.philox4x32(0, 0, 0, 1, key=5)[0])
+    assert philox.keep_probabilities((1, 1, 1, 1), word / 2**32, 5).all()
+    assert not philox.keep_probabilities((1, 1, 1, 1), (word + 1) / 2**32, 5).any()
+
+
+def test_the_words_of_far_elements():
+    """Past element 2^34 the number of the block needs a second word."""
+    words = philox.element_words(np.array([7, 2**32 + 5, 3 * 2**32]), key=1)
+    expected = [philox.philox4x32(c0, c1, 0, 0, key=1) for c0, c1 in ((7, 0), (5, 1), (0, 3))]
+    np.testing.assert_array_equal(words, expected)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])

@@ -35,6 +35,7 @@ def test_defaults():
     x = np.random.default_rng(1).standard_normal((1, 1, 3, 4))
     y, _ = rope.forward(x)
     np.testing.assert_array_equal(y, rope.forward(x, start=0, base=10000.0)[0])
+    np.testing.assert_allclose(rope.angles(2, 4), [[0, 0], [1, 1 / 100]], rtol=1e-14)
     np.testing.assert_array_equal(y[:, :, 0], x[:, :, 0])
     assert not np.allclose(y[:, :, 1], x[:, :, 1])
 

@@ -91,6 +91,7 @@ def test_what_is_recorded(tmp_path: Path) -> None:
     assert set(steps[0]) == {
         "kind",
         "step",
+        "steps",
         "loss",
         "learning_rate",
         "gradient_norm",

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minilm.kernels import attention
+from minilm.kernels.attention_few import FEW
+from minilm.reference import attention as reference
+
+
+def assert_twins(q, k, v, dy, tolerance, **kwargs):
+    y, saved = attention.forward(q, k, v, **kwargs)
+    expected_y, expected = reference.forward(q, k, v, **kwargs)
+    np.testing.assert_array_equal(np.isinf(saved.lse), np.isinf(expected.lse))
+    seen = np.isfinite(expected.lse)
+    actual = (y, saved.lse[seen], *attention.backward(dy, saved))
+    wanted = (expected_y, expected.lse[seen], *reference.backward(dy, expected))
+    for a, b in zip(actual, wanted, strict=True):
+        assert a.dtype == b.dtype
+        # A gradient that should be zero has no scale of its own. The arguments are of size 1.
+        scale = max(np.abs(b).max(initial=0), 1 / (1 - saved.dropout))
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+    assert y.transpose(0, 2, 1, 3).flags.c_contiguous
+
+
+# Around the widths of tiles (16 keys, 64 lanes) and of vectors, and far from both.
+lengths = st.sampled_from([1, 2, 3, 4, 5, 15, 16, 17, 31, 63, 64, 65, 100, 130])
+
+
+@settings(max_examples=120)
+@given(
+    st.integers(1, 2),
+    st.sampled_from([(1, 1), (2, 1), (2, 2), (6, 2)]),
+    lengths,
+    lengths,
+    st.sampled_from([1, 2, 3, 4, 7, 16, 33, 64, 67, 130]),
+    st.booleans(),
+    st.sampled_from([None, 0.0, 0.4, 0.9]),
+    st.sampled_from([0.0, 0.0, 0.3, 0.9]),
+    st.sampled_from([(np.float64, 1e-12), (np.float32, 1e-5)]),
+    st.integers(0, 2**32),
+)
+def test_equals_the_reference(
+    n_batch, heads, n_query, n_key, size, causal, hidden, dropout, kind, seed
+):
+    generator = np.random.default_rng(seed)
+    dtype, tolerance = kind
+
+    def normal(*shape):
+        return generator.standard_normal(shape).astype(dtype)
+
+    mask = None if hidden is None else generator.random((n_batch, n_key)) >= hidden
+    q, dy = normal(n_batch, heads[0], n_query, size), normal(n_batch, heads[0], n_query, size)
+    k, v = normal(n_batch, heads[1], n_key, size), normal(n_batch, heads[1], n_key, size)
+    options = {"causal": causal, "key_mask": mask, "dropout": dropout, "key": seed * 2**31 + 7}
+    assert_twins(q, k, v, dy, tolerance, **options)
+
+
+def fused(n_query, dtype=np.float64):
+    """q, k, v as heads of one (B, T, (H + 2K) D) array, with H = 4 and K = 2."""
+    x = np.random.default_rng(0).standard_normal((2, n_query, 8 * 5)).astype(dtype)
+    heads = x.reshape(2, n_query, 8, 5).transpose(0, 2, 1, 3)
+    return heads[:, :4], heads[:, 4:6], heads[:, 6:]
+
+
+@pytest.mark.parametrize("n_query", [FEW, 70])
+def test_heads_of_a_fused_array(n_query):
+    q, k, v = fused(n_query)
+    dy = np.random.default_rng(1).standard_normal((2, n_query, 4, 5)).transpose(0, 2, 1, 3)
+    assert_twins(q, k, v, dy, 1e-12, causal=True)
+
+
+def test_writes_into_views():
+    q, k, v = fused(70)
+    y, saved = attention.forward(q, k, v, causal=True)
+    expected = attention.backward(y, saved)
+    gradients = np.full((2, 70, 8, 5), np.nan).transpose(0, 2, 1, 3)
+    out = gradients[:, :4], gradients[:, 4:6], gradients[:, 6:]
+    returned = attention.backward(y, saved, out)
+    reversed_out = tuple(np.empty_like(x)[:, ::-1, :, ::-1] for x in expected)
+    attention.backward(y, saved, reversed_out)
+    assert np.isfinite(gradients).all()
+    for view, result, backwards, wanted in zip(out, returned, reversed_out, expected, strict=True):
+        assert result is view
+        np.testing.assert_array_equal(view, wanted)
+        np.testing.assert_array_equal(backwards, wanted)
+
+
+def test_large_scores_do_not_overflow():
+    normal = np.random.default_rng(0).standard_normal
+    q, k, v, dy = (30 * normal((1, 1, 70, 8)).astype(np.float32) for _ in range(4))
+    with np.errstate(over="raise", invalid="raise"):
+        assert_twins(q, k, v, dy, 1e-4, causal=True)
+
+
+def test_memory_does_not_grow_with_the_square_of_the_length():
+    import tracemalloc
+
+    normal = np.random.default_rng(0).standard_normal
+    q, k, v = (normal((1, 1, 3000, 2)) for _ in range(3))
+    attention.forward(q[:, :, :40], k, v)  # compiled before memory is measured
+    tracemalloc.start()
+    y, saved = attention.forward(q, k, v)
+    attention.backward(y, saved)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3000 * 3000
+
+
+def test_wrong_arguments():
+    x = np.zeros((1, 3, 2, 2))
+    with pytest.raises(ValueError, match="3 query heads cannot share 2"):
+        attention.forward(x, x[:, :2], x[:, :2])
+    with pytest.raises(ValueError, match="needs a key"):
+        attention.forward(x, x, x, dropout=0.1)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minilm.kernels import dropout
+from minilm.kernels.layout import CHUNK
+from minilm.reference import dropout as reference
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(1, 7), max_size=3),
+    st.floats(0, 0.99),
+    st.integers(0, 2**64 - 1),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_equals_the_reference(shape, p, key, dtype):
+    x = np.asarray(np.random.default_rng(0).standard_normal(shape)).astype(dtype)
+    y, saved = dropout.forward(x, p, key)
+    expected, _ = reference.forward(x, p, key)
+    np.testing.assert_array_equal(y == 0, expected == 0)
+    np.testing.assert_allclose(y, expected, rtol=4 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(dropout.backward(x, saved), y)
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1, 2, 3])
+def test_the_mask_goes_on_across_chunks(extra):
+    x = np.ones(8 * CHUNK + extra, np.float32)
+    y, _ = dropout.forward(x, 0.5, 2**40 + 1)
+    expected, _ = reference.forward(x, 0.5, 2**40 + 1)
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_a_wrong_probability():
+    with pytest.raises(ValueError, match="must be in"):
+        dropout.forward(np.ones(3), 1.0, 0)
