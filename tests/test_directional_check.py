@@ -74,11 +74,21 @@ def test_rounding_noise_is_not_a_gradient():
     values = np.linspace(1, 2, 7)
 
     def loss():
-        return 5 * float(np.sum((values / np.sqrt(values @ values)) ** 2))
+        return 5e6 * float(np.sum((values / np.sqrt(values @ values)) ** 2))
 
     report = directional_check(loss, values, np.zeros(7))
     assert report.ok, f"\n{report}"
     assert len(report.rows) == 4
+
+
+def test_a_tiny_wrong_gradient_beside_a_large_loss():
+    values = np.linspace(1, 2, 7)
+
+    def loss():
+        return 1 + 1e-4 * float(np.sum(values))
+
+    assert directional_check(loss, values, np.full(7, 1e-4)).ok
+    assert not directional_check(loss, values, np.full(7, 1.001e-4)).ok
 
 
 def test_directions_where_nothing_depends():

@@ -49,7 +49,7 @@ def test_a_tiny_wrong_gradient_beside_a_large_y():
         return 1 + 1e-4 * x, x
 
     assert gradcheck(forward, lambda dy, x: 1e-4 * dy, [np.ones(3)]).ok
-    assert not gradcheck(forward, lambda dy, x: 1.001e-4 * dy, [np.ones(3)]).ok
+    assert not gradcheck(forward, lambda dy, x: 1.00001e-4 * dy, [np.ones(3)]).ok
 
 
 def test_rounding_noise_is_not_a_gradient():

@@ -44,10 +44,9 @@ def sample(
     1
     """
     cumulative = np.cumsum(probabilities(logits, temperature, top_k, top_p))
-    # Scaled by the last entry, which rounding leaves beside 1. The first entry above the
-    # drawn number is never one that adds nothing.
-    drawn = rng.random() * cumulative[-1]
-    return int(np.searchsorted(cumulative, min(drawn, np.nextafter(cumulative[-1], 0)), "right"))
+    # Scaled by the last entry, which rounding leaves beside 1, the drawn number stays below it.
+    # The first entry above the number is never one that adds nothing.
+    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], "right"))
 
 
 def probabilities(

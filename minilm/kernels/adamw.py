@@ -56,7 +56,7 @@ def _update(p, g, m, v, decay, size, root, b1, c1, b2, c2, eps, scale):
         p[i] = p[i] * decay - size * (m[i] / (math.sqrt(v[i]) / root + eps))
 
 
-@kernel(parallel_from=50_000)
+@kernel(parallel_from=100_000)
 def _step(p, g, m, v, n_decay, decay, size, root, b1, c1, b2, c2, eps, scale):
     for k in prange((p.size + CHUNK - 1) // CHUNK):
         # The prefix that decays may end inside a chunk.

@@ -60,7 +60,7 @@ def _drop_chunk(x, first, limit, scale, k0, k1, y):
         y[i] = _keep(words[lane], limit, x[i] * scale)
 
 
-@kernel(parallel_from=50_000)
+@kernel(parallel_from=80_000)
 def _drop(x, limit, scale, k0, k1, y):
     for k in prange((x.size + CHUNK - 1) // CHUNK):
         s = chunk(k, CHUNK)

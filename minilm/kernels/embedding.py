@@ -48,7 +48,7 @@ def backward(dy: NDArray, saved: Saved, out: NDArray | None = None) -> NDArray:
     return dweight
 
 
-@kernel(parallel_from=200_000)
+@kernel(parallel_from=400_000)
 def _forward(y, weight, ids):
     for i in prange(ids.size):
         y[i] = weight[ids[i]]
@@ -60,7 +60,7 @@ def _add(row, total):
         total[c] += row[c]
 
 
-@kernel(parallel_from=100_000)
+@kernel(parallel_from=300_000)
 def _backward(dy, ids, dweight):
     for k in prange((dy.shape[1] + _COLUMNS - 1) // _COLUMNS):
         low, high = k * _COLUMNS, min((k + 1) * _COLUMNS, dy.shape[1])

@@ -61,7 +61,7 @@ def _forward_chunk(x, y):
         y[i] = x[i] * s
 
 
-@kernel(parallel_from=60_000)
+@kernel(parallel_from=200_000)
 def _forward(x, y):
     for k in prange((x.size + CHUNK - 1) // CHUNK):
         s = chunk(k, CHUNK)
@@ -79,7 +79,7 @@ def _backward_chunk(dy, x, dx):
         dx[i] = dy[i] * (s + x[i] * slope_of_s * slope_of_u2)
 
 
-@kernel(parallel_from=60_000)
+@kernel(parallel_from=150_000)
 def _backward(dy, x, dx):
     for k in prange((x.size + CHUNK - 1) // CHUNK):
         s = chunk(k, CHUNK)

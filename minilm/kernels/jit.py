@@ -75,7 +75,11 @@ class _Cache(FunctionCache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         with contextlib.suppress(Exception):
-            super().save_overload(sig, data)
+            try:
+                super().save_overload(sig, data)
+            except Exception:  # perhaps the index is damaged: begin a new one
+                self.flush()
+                super().save_overload(sig, data)
 
 
 def _compiled(function: Function, *, parallel: bool) -> Any:

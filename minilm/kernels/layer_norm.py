@@ -58,7 +58,7 @@ def _forward_row(x, weight, bias, eps, y):
     return mean, rstd
 
 
-@kernel(parallel_from=100_000)
+@kernel(parallel_from=200_000)
 def _forward(x, weight, bias, eps, y, mean, rstd):
     for i in prange(len(x)):
         mean[i], rstd[i] = _forward_row(x[i], weight, bias, eps, y[i])
@@ -89,7 +89,7 @@ def _backward_rows(dy, x, weight, mean, rstd, dx, dweight, dbias):
         _backward_row(dy[i], x[i], weight, mean[i], rstd[i], dx[i], dweight, dbias)
 
 
-@kernel(parallel_from=50_000)
+@kernel(parallel_from=80_000)
 def _backward(dy, x, weight, mean, rstd, dx, sums):
     size, n_channels = rows_per_part(len(x)), weight.size
     parts = np.empty(((len(x) + size - 1) // size, 2 * n_channels), x.dtype)

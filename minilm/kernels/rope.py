@@ -4,6 +4,9 @@
 # mypy: allow-untyped-defs
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
@@ -17,8 +20,7 @@ __all__ = ["Saved", "backward", "forward"]
 
 def forward(x: NDArray, start: int = 0, base: float = 10000.0) -> tuple[NDArray, Saved]:
     """Turn x (B, H, T, D), whose first position is number `start`; returns y like x."""
-    turn = angles(x.shape[-2], x.shape[-1], start, base)
-    saved = Saved(np.cos(turn).astype(x.dtype), np.sin(turn).astype(x.dtype))
+    saved = _tables(x.shape[-2], x.shape[-1], start, base, x.dtype)
     return _run(x, saved.cos, saved.sin), saved
 
 
@@ -27,12 +29,18 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
     return _run(dy, saved.cos, -saved.sin)
 
 
+@functools.lru_cache(maxsize=16)
+def _tables(n_query: int, head_size: int, start: int, base: float, dtype: Any) -> Saved:
+    # Kept, since every layer asks for the same ones: making them takes longer than turning.
+    turn = angles(n_query, head_size, start, base)
+    return Saved(np.cos(turn).astype(dtype), np.sin(turn).astype(dtype))
+
+
 def _run(x: NDArray, cos: NDArray, sin: NDArray) -> NDArray:
     # y in memory as (B, T, H, D), the order in which x comes from the fused array.
     n_batch, n_head, n_query, head_size = x.shape
     y = np.empty((n_batch, n_query, n_head, head_size), x.dtype)
-    by_position = x.transpose(0, 2, 1, 3)
-    _rotate(y, *memory(by_position), cos, sin)
+    _rotate(y, *memory(x.transpose(0, 2, 1, 3)), cos, sin)
     return y.transpose(0, 2, 1, 3)
 
 
@@ -46,7 +54,7 @@ def _rotate_row(x, cos, sin, y):
         y_second[i] = first[i] * sin[i] + second[i] * cos[i]
 
 
-@kernel(parallel_from=100_000)
+@kernel(parallel_from=200_000)
 def _rotate(y, x, strides, cos, sin):
     n_batch, n_query, n_head, head_size = y.shape
     for n in prange(n_batch * n_query):

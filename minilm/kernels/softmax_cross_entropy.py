@@ -112,7 +112,7 @@ def _surprise(log_total, logit, m):
     return log_total - (logit - m)
 
 
-@kernel(parallel_from=50_000)
+@kernel(parallel_from=150_000)
 def _forward(logits, labels, smooth, lse, nll, uniform):
     for i in prange(labels.size):
         if labels[i] >= 0:
@@ -125,7 +125,7 @@ def _backward_row(x, lse, of_p, shift):
         x[v] = exp(x[v] - lse) * of_p - shift
 
 
-@kernel(parallel_from=50_000)
+@kernel(parallel_from=250_000)
 def _backward(out, logits, labels, lse, of_p, scale, uniform, spike):
     in_place = out.ctypes.data == logits.ctypes.data
     for i in prange(labels.size):

@@ -46,7 +46,7 @@ def _forward_row(gate, up, y):
         y[c] = gate[c] * s * up[c]
 
 
-@kernel(parallel_from=60_000)
+@kernel(parallel_from=200_000)
 def _forward(x, y):
     half = y.shape[1]
     for i in prange(len(x)):
@@ -61,7 +61,7 @@ def _backward_row(dy, gate, up, dgate, dup):
         dup[c] = dy[c] * (gate[c] * s)
 
 
-@kernel(parallel_from=60_000)
+@kernel(parallel_from=80_000)
 def _backward(dy, x, dx):
     half = dy.shape[1]
     for i in prange(len(x)):

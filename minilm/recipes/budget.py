@@ -23,6 +23,7 @@ from minilm.optim.adamw import AdamW
 from minilm.recipes import memory
 from minilm.recipes.recipe import Recipe
 from minilm.recipes.text import Text, objective
+from minilm.recipes.warmup import warm_up
 from minilm.training.loop import Progress
 from minilm.training.reporter import Reporter
 
@@ -70,12 +71,13 @@ def plan(recipe: Recipe, minutes: float, text: Text, clock: float, reporter: Rep
     total = minutes * 60
     if not LEAST_SECONDS <= total < float("inf"):
         raise MinilmError(f"--minutes {minutes:g}: give at least {LEAST_SECONDS / 60:.2f}")
-    reporter.record({"kind": "phase", "name": "measuring this machine"})
+    reporter.record({"kind": "phase", "name": "compiling kernels"})
     best, most = None, 0
     for rung in LADDER:
         candidate = _sized(recipe, *rung)
         if best and not _possible(candidate, text):
             break
+        warm_up(candidate)
         seconds = _step_seconds(candidate, text)
         left = total * (1 - MARGIN) - (time.perf_counter() - clock)
         left -= _ending(candidate, text, seconds) + EVALUATIONS * _estimate(candidate, seconds)
@@ -164,18 +166,19 @@ def replanner(recipe: Recipe, text: Text, clock: float, spent: float) -> Callabl
         Seconds that earlier processes gave it.
     """
     began: tuple[float, int] | None = None
-    total = recipe.training.minutes * 60 * (1 - MARGIN) - spent
+    total = recipe.training.minutes * 60 * (1 - MARGIN)
 
     def n_steps(progress: Progress) -> int:
         nonlocal began
         now = time.perf_counter()
+        progress.spent = spent + now - clock
         began = began or (now, progress.step)
         done = progress.step - began[1]
         if done < 10:
             return progress.n_steps
         # Wall time since the first step here, so that evaluations and checkpoints count.
         pace = (now - began[0]) / done
-        left = total - (now - clock) - _ending(recipe, text, progress.seconds / progress.step)
+        left = total - progress.spent - _ending(recipe, text, progress.seconds / progress.step)
         wanted = progress.step + max(0, int(left / pace))
         falling = progress.step >= progress.n_steps * (1 - DECAY)
         if falling or abs(wanted - progress.n_steps) < 0.02 * progress.n_steps:

@@ -27,7 +27,7 @@ from minilm.recipes.reading import to_toml
 from minilm.recipes.recipe import Recipe
 from minilm.recipes.report import Report
 from minilm.recipes.text import Text, objective, prepare
-from minilm.recipes.warmup import compile_kernels
+from minilm.recipes.warmup import Compilation, announced, warm_up
 from minilm.training import checkpoint
 from minilm.training.interrupt import Interruption
 from minilm.training.loop import Loop, Progress, train
@@ -72,13 +72,13 @@ def pretrain(
     if not minutes:
         recipe = replace(recipe, training=replace(recipe.training, minutes=0.0))
         _check_fits(recipe, text)
-    with Run.create(out or Run.fresh_name(RUNS, recipe.name or "run")) as run:
-        compile_seconds = compile_kernels(recipe.model, reporter)
+    folder = out or Run.fresh_name(RUNS, recipe.name or "run")
+    with Run.create(folder) as run, announced(reporter) as compilation:
         if minutes:
             recipe = budget.plan(recipe, minutes, text, clock, reporter)
         text.tokenizer.save(run.path / TOKENIZER)
         run.write(CONFIG, to_toml(recipe))
-        return _carry_out(recipe, run, text, reporter, clock, compile_seconds)
+        return _carry_out(recipe, run, text, reporter, clock, compilation)
 
 
 def resume(path: Path, *, reporter: Reporter | None = None) -> Report:
@@ -91,11 +91,10 @@ def resume(path: Path, *, reporter: Reporter | None = None) -> Report:
     """
     reporter = reporter or Silent()
     clock = time.perf_counter()
-    with Run.open(path) as run:
+    with Run.open(path) as run, announced(reporter) as compilation:
         recipe = read_config(path)
         text = prepare(recipe.data, recipe.name)
-        compile_seconds = compile_kernels(recipe.model, reporter)
-        return _carry_out(recipe, run, text, reporter, clock, compile_seconds)
+        return _carry_out(recipe, run, text, reporter, clock, compilation)
 
 
 def _resolved(source: str) -> str:
@@ -117,9 +116,11 @@ def _carry_out(
     text: Text,
     reporter: Reporter,
     clock: float,
-    compile_seconds: float,
+    compilation: Compilation,
 ) -> Report:
-    predicted = _check_fits(recipe, text, compiling=compile_seconds > 0)
+    reporter.record({"kind": "phase", "name": "compiling kernels"})
+    warm_up(recipe)
+    predicted = _check_fits(recipe, text, compiling=compilation.done > 0)
     reporter.record({"kind": "phase", "name": "measuring this machine"})
     peak = machine.sgemm_gflops()
     model = GPT(recipe.model, seed=recipe.seed)
@@ -129,7 +130,6 @@ def _carry_out(
         run=str(run.path),
         recipe=recipe.name,
         parameters=model.parameters.n_parameters,
-        compile_seconds=round(compile_seconds, 2),
         peak_gflops=peak,
         predicted_memory_bytes=predicted,
         corpus_sha256=text.digest,
@@ -143,7 +143,7 @@ def _carry_out(
         reporter,
         flops_per_token=recipe.model.flops_per_token(),
         replan=(
-            budget.replanner(recipe, text, clock, progress.seconds)
+            budget.replanner(recipe, text, clock, progress.spent)
             if recipe.training.minutes
             else None
         ),
@@ -160,6 +160,7 @@ def _carry_out(
     except KeyboardInterrupt:
         reporter.note(f"trained, not yet evaluated; for the report: {_resume_line(report)}")
         raise
+    report.compile_seconds = round(compilation.seconds, 2)
     report.seconds = round(time.perf_counter() - clock, 2)
     report.peak_memory_bytes = machine.peak_bytes()
     loop.record("end", **report.to_dict())

@@ -1,52 +1,75 @@
-"""Compiling the kernels of a run before its clock starts.
+"""Compiling the kernels of a run before its clock starts, and saying so.
 
-Numba compiles a kernel when it is first called. A step of a tiny model with the same
-options calls them all, with the same types; once compiled, they come from the cache.
+Numba compiles a kernel when it is first called, for the types it is called with, and
+large arrays take another form of a kernel than small ones. So the warm-up does in one
+layer, once, what the run will do in all: a step of the run's own shape, an evaluation,
+a token of a sample. What is in the cache is loaded, and the rest is compiled.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from minilm.generation.cache import Cache
 from minilm.kernels.jit import on_compile
-from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
 from minilm.objectives.next_token import NextToken
 from minilm.optim.adamw import AdamW
-from minilm.optim.config import OptimizerConfig
+from minilm.recipes.recipe import Recipe
 from minilm.training.reporter import Reporter
 
-__all__ = ["compile_kernels"]
+__all__ = ["Compilation", "announced", "warm_up"]
 
 
-def compile_kernels(config: GPTConfig, reporter: Reporter) -> float:
-    """Compile what a model of this configuration needs; returns the seconds it took.
+@dataclass
+class Compilation:
+    """What has been compiled so far: how many kernels, in how many seconds."""
 
-    Each kernel that was not in the cache is a ``compile`` record.
-    """
-    reporter.record({"kind": "phase", "name": "compiling kernels"})
-    done = 0
-    started = time.perf_counter()
+    done: int = 0
+    seconds: float = 0.0
+
+
+@contextlib.contextmanager
+def announced(reporter: Reporter) -> Iterator[Compilation]:
+    """Report each kernel that is really compiled as a ``compile`` record."""
+    compilation = Compilation()
 
     def announce(kernel: str, seconds: float) -> None:
-        nonlocal done
-        done += 1
-        elapsed = time.perf_counter() - started
+        compilation.done += 1
+        compilation.seconds += seconds
         reporter.record(
-            {"kind": "compile", "kernel": kernel, "done": done, "seconds": round(elapsed, 2)}
+            {
+                "kind": "compile",
+                "kernel": kernel,
+                "done": compilation.done,
+                "seconds": round(compilation.seconds, 2),
+            }
         )
 
-    tiny = replace(config, vocab_size=11, block_size=8, n_layer=1, n_hidden=0)
-    ids = np.arange(40) % 11
     with on_compile(announce):
-        model = GPT(tiny)
-        objective = NextToken(ids, ids, np.ones(11, int), batch_size=2, block_size=8, seed=0)
-        optimizer = AdamW(model.parameters, OptimizerConfig(), n_steps=1)
-        batch = objective.batch(0)
-        objective.loss_and_gradients(model, batch, batch.n_targets)
-        optimizer.update()
-        objective.evaluate(model)
-    return time.perf_counter() - started if done else 0.0
+        yield compilation
+
+
+def warm_up(recipe: Recipe) -> None:
+    """Call every kernel that a run of this recipe calls (`model.vocab_size` is set)."""
+    config = replace(recipe.model, n_layer=1)
+    rows = recipe.training.batch_size // recipe.training.accumulation
+    T = config.block_size
+    ids = np.zeros(rows * T + T // 2 + 2, np.int64)
+    model = GPT(config)
+    objective = NextToken(
+        ids, ids, np.ones(config.vocab_size, int), batch_size=rows, block_size=T, seed=0
+    )
+    optimizer = AdamW(model.parameters, recipe.optimizer, n_steps=1)
+    batch = objective.batch(0)
+    objective.loss_and_gradients(model, batch, batch.n_targets)
+    optimizer.update()
+    objective.evaluate(model)  # a full batch of windows, then one that is shorter
+    cache = Cache(model)
+    cache.extend(ids[None, : T - 1] if T > 1 else ids[None, :1])
+    if T > 1:
+        cache.extend(ids[None, :1])

@@ -33,6 +33,4 @@ class StreamDecoder:
 
     def flush(self) -> str:
         """What was held back, as U+FFFD; the next `feed` then starts afresh."""
-        text = self._decoder.decode(b"", final=True)
-        self._decoder.reset()
-        return text
+        return self._decoder.decode(b"", final=True)

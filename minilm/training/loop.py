@@ -61,6 +61,8 @@ class Progress:
         The lowest validation estimate so far and where it was seen.
     stale : int
         Evaluations since then.
+    spent : float
+        Wall time of the command so far, over all its processes, where the plan follows it.
     """
 
     n_steps: int
@@ -69,6 +71,7 @@ class Progress:
     best_loss: float = math.inf
     best_step: int = 0
     stale: int = 0
+    spent: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Loop:
         rate = optimizer.next_learning_rate()
         norm = optimizer.update() if math.isfinite(loss) else math.nan
         if not math.isfinite(norm):
-            raise self._diverged(progress, loss)
+            raise self._diverged(progress.step + 1, loss)
         elapsed = time.perf_counter() - started
         progress.step += 1
         progress.seconds += elapsed
@@ -123,6 +126,8 @@ class Loop:
         """A cheap estimate; remembers the best."""
         started = time.perf_counter()
         metrics = self.objective.evaluate(self.model, whole=False)
+        if not math.isfinite(metrics["val_loss"]):
+            raise self._diverged(progress.step, metrics["val_loss"])
         seconds = time.perf_counter() - started
         self.record(
             "evaluation", step=progress.step, scope="estimate", **metrics, seconds=round(seconds, 4)
@@ -134,19 +139,24 @@ class Loop:
             progress.stale += 1
 
     def save(self, progress: Progress) -> None:
-        """A checkpoint, then forget those that are neither recent nor best."""
+        """A checkpoint, then forget those that are neither recent nor best.
+
+        Only of finite parameters: the last update may have been the one that went wrong.
+        """
+        if self.model.parameters.first_not_finite():
+            raise self._diverged(progress.step, math.nan)
         path = checkpoint.save(
             self.run.path, progress.step, self.model.parameters, self.optimizer, vars(progress)
         )
         self.record("checkpoint", step=progress.step, path=path.name)
         checkpoint.prune(self.run.path, keep=self.config.keep, best_step=progress.best_step)
 
-    def _diverged(self, progress: Progress, loss: float) -> MinilmError:
+    def _diverged(self, step: int, loss: float) -> MinilmError:
         culprit = self.model.parameters.first_not_finite() or "the loss alone"
         kept = checkpoint.steps(self.run.path)
         last = f"the last checkpoint is {checkpoint.name(kept[-1])}" if kept else "none was written"
         return MinilmError(
-            f"diverged at step {progress.step + 1}: loss {loss:g}, first not finite: {culprit}; "
+            f"diverged at step {step}: loss {loss:g}, first not finite: {culprit}; "
             f"{last}; try a lower optimizer.learning_rate"
         )
 

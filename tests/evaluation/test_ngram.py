@@ -84,6 +84,13 @@ def test_large_vocabulary_and_ids():
             assert big[length, i - 1] == pytest.approx(p, rel=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.int32, np.uint64])
+def test_any_integers_will_do(dtype):
+    ids = np.array([0, 1, 0, 2, 0, 1] * 3)
+    expected = WittenBell(ids, 300).losses(ids)
+    assert np.array_equal(WittenBell(ids.astype(dtype), 300).losses(ids.astype(dtype)), expected)
+
+
 def test_losses_are_means_in_nats():
     model = WittenBell(np.array([0, 1, 0, 2, 0, 1]), 4, 2)
     loss = model.losses(np.array([1, 0, 1]))

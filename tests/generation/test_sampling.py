@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minilm.errors import MinilmError
@@ -119,6 +119,13 @@ def test_large_logits_do_not_overflow():
     assert p.tolist() == [0.5, 0.5, 0]
 
 
+def test_float32_logits_are_handled_in_float64():
+    logits = np.array([0.1, 1.7, -3.3], np.float32)
+    p = probabilities(logits, 0.7, top_p=0.9)
+    assert p.dtype == np.float64
+    assert np.array_equal(p, probabilities(logits.astype(np.float64), 0.7, top_p=0.9))
+
+
 def test_inputs_stay():
     logits = np.array([0.0, 3.0, 1.0])
     probabilities(logits, 0.5, 2, 0.5)
@@ -154,6 +161,8 @@ class Drawn(np.random.Generator):
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9).filter(lambda p: max(p) > 0))
+@example([0.0, 1.0, 0.0])
+@example([0.1] * 10)  # whose sum is a little less than 1
 def test_the_ends_of_the_random_numbers(p):
     with np.errstate(divide="ignore"):
         logits = np.log(p)
