@@ -100,8 +100,8 @@ class GPTConfig:
         if not 0 <= self.dropout < 1:
             raise MinilmError(f"model.dropout = {self.dropout}: must be in [0, 1)")
         for key in ("rope_base", "norm_eps"):
-            if not getattr(self, key) > 0:
-                raise MinilmError(f"model.{key} = {getattr(self, key)}: must be positive")
+            if not 0 < getattr(self, key) <= 1e30:
+                raise MinilmError(f"model.{key} = {getattr(self, key)}: must be in (0, 1e30]")
 
     @property
     def head_size(self) -> int:

@@ -72,8 +72,11 @@ def activation_bytes(config: GPTConfig, batch_size: int, itemsize: int = 4) -> i
     statistics = 2 if config.norm == "layer_norm" else 1
     per_layer = 2 * C + 2 * C + 2 * statistics + _qkv_columns(config) + C + H
     per_layer += (3 if config.activation == "swiglu" else 2) * F
-    rotated = (H + config.kv_heads) * config.head_size
-    per_layer += rotated * (int(config.position == "rope") + int(config.qk_norm))
+    heads = H + config.kv_heads
+    if config.position == "rope" or config.qk_norm:
+        per_layer += heads * config.head_size  # queries and keys as attention sees them
+    if config.qk_norm:
+        per_layer += heads
     ends = 2 * C + statistics
     return batch_size * config.block_size * itemsize * (config.n_layer * per_layer + ends)
 

@@ -53,15 +53,16 @@ class OptimizerConfig:
                 f"optimizer.schedule = {self.schedule!r}{did_you_mean(self.schedule, SCHEDULES)}"
             )
         bounds = {
-            "learning_rate": (0.0, math.inf),
-            "min_learning_rate": (0.0, math.inf),
+            # Upper ends only where float32 would overflow; sense ends far below.
+            "learning_rate": (0.0, 1e6),
+            "min_learning_rate": (0.0, 1e6),
             "warmup_steps": (0.0, math.inf),
             "decay_fraction": (0.0, 1.0),
             "beta1": (0.0, 1.0),
             "beta2": (0.0, 1.0),
-            "eps": (0.0, math.inf),
-            "weight_decay": (0.0, math.inf),
-            "clip_norm": (0.0, math.inf),
+            "eps": (0.0, 1e6),
+            "weight_decay": (0.0, 1e6),
+            "clip_norm": (0.0, 1e30),
         }
         for key, (low, high) in bounds.items():
             value = getattr(self, key)
