@@ -145,7 +145,7 @@ def cases(operation: Operation) -> Iterator[Case]:
 def _peer(operation: Operation, dy: Any) -> tuple[Callable[[], Any] | None, ...]:
     if torch is None or operation.peer is None:
         return None, None
-    peer = operation.peer
+    peer: Callable[..., Any] = operation.peer
     tensors = [torch.from_numpy(x) if isinstance(x, np.ndarray) else x for x in operation.args]
     floats = [x for x in tensors if torch.is_tensor(x) and x.is_floating_point()]
     for x in floats:

@@ -121,11 +121,13 @@ def main() -> None:
         print(json.dumps({"versions": about, "threads": machine.threads(), "rows": rows}))
         return
     print(f"minilm {minilm.__version__}, {about}, {machine.threads()} cores; medians")
-    print(f"{'shape':5} {'minilm ms':>10} {'torch ms':>10} {'ratio':>6} {'GFLOP/s':>8} {'of peak':>8}")
+    print(
+        f"{'shape':5} {'minilm ms':>10} {'torch ms':>10} {'ratio':>6} {'GFLOP/s':>8} {'of peak':>8}"
+    )
     for row in rows:
         print(
-            f"{row['shape']:5} {row['minilm_ms']:10.1f} {row['torch_ms']:10.1f} {row['ratio']:6.2f} "
-            f"{row['gflops']:8.0f} {row['peak_share']:8.0%}"
+            f"{row['shape']:5} {row['minilm_ms']:10.1f} {row['torch_ms']:10.1f} "
+            f"{row['ratio']:6.2f} {row['gflops']:8.0f} {row['peak_share']:8.0%}"
         )
 
 

@@ -19,22 +19,100 @@ from minilm.cli.main import main
 EXAMPLES = int(os.environ.get("MINILM_EXAMPLES", "400"))
 SMALL = [
     f"--set={setting}"
-    for setting in (
-        "n_layer=1 n_head=1 n_embd=4 block_size=4 steps=1 batch_size=1 warmup_steps=0 "
-        "position=learned tokenizer=chars sample.max_tokens=3 split=position"
-    ).split()
+    for setting in [
+        "n_layer=1",
+        "n_head=1",
+        "n_embd=4",
+        "block_size=4",
+        "steps=1",
+        "batch_size=1",
+        "warmup_steps=0",
+        "position=learned",
+        "tokenizer=chars",
+        "sample.max_tokens=3",
+        "split=position",
+    ]
 ]
-KEYS = (
-    "steps batch_size accumulation evaluate_every patience keep estimate_windows seed n_layer "
-    "n_head n_embd n_kv_head n_hidden block_size dropout position norm activation bias qk_norm "
-    "tied_head rope_base norm_eps learning_rate min_learning_rate warmup_steps schedule "
-    "decay_fraction beta1 beta2 eps weight_decay clip_norm tokenizer validation split source "
-    "sha256 sample.prompt sample.max_tokens temperature objective model.size training.minutes"
-).split()
+KEYS = [
+    "steps",
+    "batch_size",
+    "accumulation",
+    "evaluate_every",
+    "patience",
+    "keep",
+    "estimate_windows",
+    "seed",
+    "n_layer",
+    "n_head",
+    "n_embd",
+    "n_kv_head",
+    "n_hidden",
+    "block_size",
+    "dropout",
+    "position",
+    "norm",
+    "activation",
+    "bias",
+    "qk_norm",
+    "tied_head",
+    "rope_base",
+    "norm_eps",
+    "learning_rate",
+    "min_learning_rate",
+    "warmup_steps",
+    "schedule",
+    "decay_fraction",
+    "beta1",
+    "beta2",
+    "eps",
+    "weight_decay",
+    "clip_norm",
+    "tokenizer",
+    "validation",
+    "split",
+    "source",
+    "sha256",
+    "sample.prompt",
+    "sample.max_tokens",
+    "temperature",
+    "objective",
+    "model.size",
+    "training.minutes",
+]
 VALUES = st.one_of(
     st.sampled_from(
-        "0 -1 1 2 3 7 1e9 1e400 nan inf -inf true false 0.5 1.0 bytes chars rope cosine linear "
-        "constant rms_norm swiglu '' \"a\" 99999999999999999999 [1] {} gpt2 position".split()
+        [
+            "0",
+            "-1",
+            "1",
+            "2",
+            "3",
+            "7",
+            "1e9",
+            "1e400",
+            "nan",
+            "inf",
+            "-inf",
+            "true",
+            "false",
+            "0.5",
+            "1.0",
+            "bytes",
+            "chars",
+            "rope",
+            "cosine",
+            "linear",
+            "constant",
+            "rms_norm",
+            "swiglu",
+            "''",
+            '"a"',
+            "99999999999999999999",
+            "[1]",
+            "{}",
+            "gpt2",
+            "position",
+        ]
     ),
     st.text(max_size=8),
 )
@@ -90,9 +168,7 @@ def _pretrain(folder: Path, *arguments: str) -> None:
     _run(["pretrain", f"--out={folder / 'new'}", "--quiet", *arguments])
 
 
-many = settings(
-    max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+many = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @many

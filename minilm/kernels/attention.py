@@ -98,7 +98,7 @@ def _settings(saved: Saved) -> tuple[Any, ...]:
     q, k = saved.q, saved.k
     real = q.dtype.type
     mask = saved.key_mask
-    visible = np.ones((len(q), k.shape[2]), bool) if mask is None else np.ascontiguousarray(mask)
+    visible = np.ones((len(q), k.shape[2]), bool) if mask is None else np.array(mask, bool)
     limit, survival = np.uint32(threshold(saved.dropout)), real(1 / (1 - saved.dropout))
     words = key_words(saved.key or 0)
     return visible, k.shape[1], q.shape[3], saved.causal, real(saved.scale), limit, survival, *words

@@ -44,13 +44,15 @@ def _run(x: NDArray, cos: NDArray, sin: NDArray) -> NDArray:
     return y.transpose(0, 2, 1, 3)
 
 
-@helper()
+@helper(inline=True)
 def _rotate_row(x, cos, sin, y):
     half = cos.size
     first, second = x[:half], x[half:]
     y_first, y_second = y[:half], y[half:]
+    # Two loops: for one that writes both halves the compiler would need too many tests.
     for i in range(half):
         y_first[i] = first[i] * cos[i] - second[i] * sin[i]
+    for i in range(half):
         y_second[i] = first[i] * sin[i] + second[i] * cos[i]
 
 

@@ -24,6 +24,6 @@ class Layer:
     def __setattr__(self, name: str, value: object) -> None:
         if name in self.__dict__:
             raise AttributeError(
-                f"{type(self).__name__}.{name} is bound once; write into it: {name}.value[...] = ..."
+                f"{type(self).__name__}.{name} is bound once; write into {name}.value[...] instead"
             )
         super().__setattr__(name, value)

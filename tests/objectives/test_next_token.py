@@ -114,7 +114,7 @@ def test_slices_of_logits_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_texts_too_short_say_so() -> None:
-    with pytest.raises(MinilmError, match="8 tokens, but one window needs .* = 9"):
+    with pytest.raises(MinilmError, match=r"8 tokens, but one window needs .* = 9"):
         NextToken(IDS[:8], IDS, np.ones(13), batch_size=1, block_size=8, seed=0)
     with pytest.raises(MinilmError, match="validation text has 1 tokens"):
         _objective(IDS[:1])
