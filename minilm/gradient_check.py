@@ -151,7 +151,8 @@ def _widened(operation: ModuleType, case: Case) -> list[Row]:
     """A row for everything that is not float32 though the arguments were."""
     args = [value.astype(np.float32) if is_float(value) else value for value in case.args]
     y, saved = operation.forward(*args, **case.kwargs)
-    gradients = operation.backward(np.ones_like(y) if is_float(y) else 1.0, saved)
+    dy = np.ones(y.shape, np.float32) if is_float(y) else 1.0
+    gradients = operation.backward(dy, saved)
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
     found = {"y": y} | {f"gradient {i}": gradient for i, gradient in enumerate(gradients)}
     return [

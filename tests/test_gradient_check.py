@@ -168,14 +168,21 @@ def test_check_operation_catches_a_gradient_that_vanishes(monkeypatch):
     assert failed == {"weight": "the gradient vanishes and should not"}
 
 
-def test_check_operation_catches_float64_out_of_float32(monkeypatch):
-    right = rms_norm.backward
-    monkeypatch.setattr(
-        rms_norm, "backward", lambda dy, saved: tuple(g.astype(float) for g in right(dy, saved))
-    )
-    failed = [row for row in check_operation("rms_norm") if not row.ok]
+@pytest.mark.parametrize("widening", ["forward", "backward"])
+def test_check_operation_catches_float64_out_of_float32(monkeypatch, widening):
+    def widened(result):
+        return result.astype(float) if isinstance(result, np.ndarray) else result
+
+    right = getattr(gelu, widening)
+    wrong = {
+        "forward": lambda *args, **kwargs: tuple(map(widened, right(*args, **kwargs))),
+        "backward": lambda *args: widened(right(*args)),
+    }
+    monkeypatch.setattr(gelu, widening, wrong[widening])
+    failed = [row for row in check_operation("gelu") if not row.ok]
     assert failed
     assert all(row.problem == "float64 for float32 arguments" for row in failed)
+    assert {row.argument for row in failed} == {"y" if widening == "forward" else "gradient 0"}
 
 
 def test_check_operation_seed_and_name():

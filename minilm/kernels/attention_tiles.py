@@ -86,12 +86,12 @@ def _survival(r, head, j0, t, n):
             tile[3 * LANES + i] = _keep(words[3], head)
 
 
-@helper(inline=True)
+@helper()
 def _keep(word, head):
     return like(head.survival, 0) if word < head.limit else head.survival
 
 
-@helper(inline=True)
+@helper()
 def _finite(m):
     # 0 for the -inf of a query that has seen nothing yet, so that exp(-inf - m) is 0.
     return like(m, 0) if m == like(m, -np.inf) else m

@@ -34,7 +34,7 @@ def _run(x: NDArray, p: float, key: int) -> NDArray:
     return y.reshape(x.shape)
 
 
-@helper(inline=True)
+@helper()
 def _keep(word, limit, x):
     return like(x, 0) if word < limit else x
 

@@ -57,7 +57,7 @@ _bits = _reinterpret(types.float32, types.int32, ir.IntType(32))
 _float = _reinterpret(types.int32, types.float32, ir.FloatType())
 
 
-@helper(exact=True, inline=True)
+@helper(exact=True)
 def _exp_float32(x):
     # Written so that a comparison with NaN, which is false, keeps x.
     bounded = _LOWEST if x < _LOWEST else x
@@ -96,7 +96,7 @@ def _like(x, value):
     return lambda x, value: np.float64(value)
 
 
-@helper(inline=True)
+@helper()
 def sigmoid(x):
     """s = 1 / (1 + exp(-x)), and its derivative s (1 - s).
 

@@ -86,7 +86,7 @@ def _backward(dy, x, dx):
         _backward_chunk(dy[s], x[s], dx[s])
 
 
-@helper(inline=True)
+@helper()
 def _normal_cdf(x):
     return like(x, 0.5) * math.erfc(-x * like(x, _SQRT_HALF))
 

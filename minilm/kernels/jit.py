@@ -135,22 +135,24 @@ def kernel(*, parallel_from: int | None = None) -> Callable[[Function], Kernel]:
     return decorate
 
 
-def helper(*, exact: bool = False, inline: bool = False) -> Callable[[Function], Function]:
-    """Decorate a function that kernels call; it is stored inside them.
+def helper(*, exact: bool = False) -> Callable[[Function], Function]:
+    """Decorate a function that kernels call; its code is put into each of them.
+
+    Always into the caller, whatever its size, for two reasons. A loop around a call does
+    not use vectors. And a helper left on its own stands once in every kernel that calls it,
+    each copy optimised a little differently; which of them a process links depends on
+    whether it compiled the kernels or loaded them, and so would the last bits of a result.
 
     Parameters
     ----------
     exact
         Keep the written order of operations (fused multiply-add is still allowed), for
         code that relies on how each step rounds.
-    inline
-        Put the code into its callers, whatever its size: a loop around a call does not
-        use vectors.
     """
 
     def decorate(function: Function) -> Function:
         flags = {"contract"} if exact else _FASTMATH
-        options = {**_OPTIONS, "fastmath": flags, "forceinline": inline}
+        options = {**_OPTIONS, "fastmath": flags, "forceinline": True}
         return numba.njit(**options)(function)
 
     return decorate

@@ -21,7 +21,7 @@ def key_words(key: int) -> tuple[np.uint32, np.uint32]:
     return np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)
 
 
-@helper(exact=True, inline=True)
+@helper(exact=True)
 def _round(c0, c1, c2, c3, k0, k1):
     product0, product1 = _M0 * np.uint64(c0), _M1 * np.uint64(c2)
     new0 = np.uint32(np.uint32(product1 >> _HALF) ^ c1 ^ k0)
@@ -29,7 +29,7 @@ def _round(c0, c1, c2, c3, k0, k1):
     return new0, np.uint32(product1), new2, np.uint32(product0)
 
 
-@helper(exact=True, inline=True)
+@helper(exact=True)
 def philox4x32(c0, c1, c2, c3, k0, k1):
     """Four uint32 words of one counter (c0, c1, c2, c3) and key (k0, k1), all uint32."""
     # Written out: around an inner loop, the loop over counters would not use vectors.

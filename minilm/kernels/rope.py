@@ -44,7 +44,7 @@ def _run(x: NDArray, cos: NDArray, sin: NDArray) -> NDArray:
     return y.transpose(0, 2, 1, 3)
 
 
-@helper(inline=True)
+@helper()
 def _rotate_row(x, cos, sin, y):
     half = cos.size
     first, second = x[:half], x[half:]

@@ -106,7 +106,7 @@ def _forward_row(x, label, smooth):
     return m + log_total, _surprise(log_total, x[label], m), uniform
 
 
-@helper(exact=True, inline=True)
+@helper(exact=True)
 def _surprise(log_total, logit, m):
     # In this order. As (m + log_total) - logit it would lose the digits of a small loss.
     return log_total - (logit - m)

@@ -31,7 +31,7 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
     return dx.reshape(saved.x.shape)
 
 
-@helper(inline=True)
+@helper()
 def _positive(x):
     # As NumPy's maximum: NaN stays NaN, since it is not below 0.
     zero = like(x, 0)

@@ -71,7 +71,7 @@ def add_product(c, a, row, column, b, n_rows, depth, n):
             _add_row(c_row, a[r * row + u * column], b[u * LANES :], n)
 
 
-@helper(inline=True)
+@helper()
 def _add_4x4(c, a, row, column, b, n):
     # Four rows and four terms at once: each number loaded serves four multiplications.
     a00, a01, a02, a03 = a[0], a[column], a[2 * column], a[3 * column]
@@ -89,7 +89,7 @@ def _add_4x4(c, a, row, column, b, n):
         c[i + 3 * LANES] += a30 * b0 + a31 * b1 + a32 * b2 + a33 * b3
 
 
-@helper(inline=True)
+@helper()
 def _add_row(c, factor, b, n):
     for i in range(n):
         c[i] += factor * b[i]

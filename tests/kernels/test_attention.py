@@ -92,10 +92,11 @@ def test_writes_into_views():
 
 
 def test_large_scores_do_not_overflow():
+    # Scores of a few thousand: float32 knows them to 2e-4, and the probabilities no better.
     normal = np.random.default_rng(0).standard_normal
     q, k, v, dy = (30 * normal((1, 1, 70, 8)).astype(np.float32) for _ in range(4))
     with np.errstate(over="raise", invalid="raise"):
-        assert_twins(q, k, v, dy, 1e-4, causal=True)
+        assert_twins(q, k, v, dy, 1e-3, causal=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the module resource")
