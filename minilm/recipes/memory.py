@@ -13,7 +13,7 @@ __all__ = ["fits", "predict", "refuse_what_cannot_fit"]
 # Python, NumPy, Numba and the terminal, measured after a run's imports; and what LLVM
 # keeps when it has compiled the kernels in this process.
 INTERPRETER_BYTES = 190 * 2**20
-COMPILER_BYTES = 140 * 2**20
+COMPILER_BYTES = 190 * 2**20
 # Counting n-grams holds about 60 bytes a training token for a moment.
 NGRAM_BYTES_PER_TOKEN = 60
 
