@@ -14,6 +14,7 @@ The rule
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -165,19 +166,20 @@ def replanner(recipe: Recipe, text: Text, clock: float, spent: float) -> Callabl
     spent : float
         Seconds that earlier processes gave it.
     """
-    began: tuple[float, int] | None = None
+    recent: deque[tuple[float, int]] = deque()
     total = recipe.training.minutes * 60 * (1 - MARGIN)
 
     def n_steps(progress: Progress) -> int:
-        nonlocal began
         now = time.perf_counter()
         progress.spent = spent + now - clock
-        began = began or (now, progress.step)
-        done = progress.step - began[1]
+        recent.append((now, progress.step))
+        while progress.step - recent[0][1] > max(20, progress.n_steps // EVALUATIONS):
+            recent.popleft()
+        done = progress.step - recent[0][1]
         if done < 10:
             return progress.n_steps
-        # Wall time since the first step here, so that evaluations and checkpoints count.
-        pace = (now - began[0]) / done
+        # Wall time, over as many steps as lie between evaluations, so that these count.
+        pace = (now - recent[0][0]) / done
         left = total - progress.spent - _ending(recipe, text, progress.seconds / progress.step)
         wanted = progress.step + max(0, int(left / pace))
         falling = progress.step >= progress.n_steps * (1 - DECAY)
