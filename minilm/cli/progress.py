@@ -12,9 +12,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from minilm.cli.formatting import count, printable
+from minilm.training.reporter import Reporter
 
 __all__ = ["Record", "Reporter", "Silent", "Status", "header", "open_reporter"]
 
@@ -22,18 +23,6 @@ Record = dict[str, Any]
 
 # Of the latest step in the average rates: about the last ten steps count.
 _WEIGHT = 0.1
-
-
-class Reporter(Protocol):
-    """Where a run sends what it has to tell."""
-
-    def record(self, record: Record) -> None:
-        """A measurement or a change of phase."""
-        ...
-
-    def note(self, text: str) -> None:
-        """One line that a person should read."""
-        ...
 
 
 class Silent:
