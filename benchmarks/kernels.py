@@ -27,6 +27,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.reference import rope
+
 try:
     import torch
     import torch.nn.functional as F
@@ -89,7 +91,9 @@ def operations() -> Iterator[Operation]:
         yield Operation("swiglu", [hidden], {}, swiglu)
         yield Operation("dropout", [x, 0.2, 12345], {}, lambda x, p, key: F.dropout(x, p))
         yield Operation("embedding", [ids, normal(65, n_channels)], {}, F.embedding)
-        yield Operation("rope", [normal(n_rows // 64, 4, 64, n_channels // 4)], {}, torch_rope)
+        cos, sin = rope.tables(rope.frequencies(n_channels // 4), 64, dtype=np.float32)
+        heads = normal(n_rows // 64, 4, 64, n_channels // 4)
+        yield Operation("rope", [heads], {"cos": cos, "sin": sin}, torch_rope)
     for n_rows, n_classes in ((768, 65), (16384, 65), (256, 50257)):
         labels = np.random.default_rng(2).integers(0, n_classes, n_rows)
         args = [normal(n_rows, n_classes), labels]

@@ -22,6 +22,7 @@ LAYERS = (
     ("objectives", "evaluation", "generation"),
     ("training",),
     ("recipes",),
+    ("interop", "golden"),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -109,7 +109,7 @@ def _costs(recipe: Recipe) -> tuple[Costs, str]:
     else:
         vocabulary = ASSUMED_CHARACTERS
         note = f"Assumes a text of {vocabulary} different characters; --data PATH counts yours."
-    model = replace(recipe.model, vocab_size=vocabulary)
+    model = recipe.model.changed(vocab_size=vocabulary)
     recipe = replace(recipe, model=model)
     training = recipe.training
     train_tokens = len(text.train.ids) if text else 0

@@ -4,24 +4,21 @@
 # mypy: allow-untyped-defs
 from __future__ import annotations
 
-import functools
-from typing import Any
-
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import memory
-from minilm.reference.rope import Saved, angles
+from minilm.reference.rope import Saved, check, frequencies, tables
 
-__all__ = ["Saved", "backward", "forward"]
+__all__ = ["Saved", "backward", "forward", "frequencies", "tables"]
 
 
-def forward(x: NDArray, start: int = 0, base: float = 10000.0) -> tuple[NDArray, Saved]:
-    """Turn x (B, H, T, D), whose first position is number `start`; returns y like x."""
-    saved = _tables(x.shape[-2], x.shape[-1], start, base, x.dtype)
-    return _run(x, saved.cos, saved.sin), saved
+def forward(x: NDArray, cos: NDArray, sin: NDArray) -> tuple[NDArray, Saved]:
+    """Turn the first R channels of x (B, H, T, D) by tables (T, R/2); returns y like x."""
+    check(x, cos)
+    return _run(x, cos, sin), Saved(cos, sin)
 
 
 def backward(dy: NDArray, saved: Saved) -> NDArray:
@@ -29,31 +26,27 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
     return _run(dy, saved.cos, -saved.sin)
 
 
-@functools.lru_cache(maxsize=16)
-def _tables(n_query: int, head_size: int, start: int, base: float, dtype: Any) -> Saved:
-    # Kept, since every layer asks for the same ones: making them takes longer than turning.
-    turn = angles(n_query, head_size, start, base)
-    return Saved(np.cos(turn).astype(dtype), np.sin(turn).astype(dtype))
-
-
 def _run(x: NDArray, cos: NDArray, sin: NDArray) -> NDArray:
     # y in memory as (B, T, H, D), the order in which x comes from the fused array.
     n_batch, n_head, n_query, head_size = x.shape
     y = np.empty((n_batch, n_query, n_head, head_size), x.dtype)
-    _rotate(y, *memory(x.transpose(0, 2, 1, 3)), cos, sin)
+    contiguous = np.ascontiguousarray
+    _rotate(y, *memory(x.transpose(0, 2, 1, 3)), contiguous(cos), contiguous(sin))
     return y.transpose(0, 2, 1, 3)
 
 
 @helper()
 def _rotate_row(x, cos, sin, y):
     half = cos.size
-    first, second = x[:half], x[half:]
-    y_first, y_second = y[:half], y[half:]
+    first, second, rest = x[:half], x[half : 2 * half], x[2 * half :]
+    y_first, y_second, y_rest = y[:half], y[half : 2 * half], y[2 * half :]
     # Two loops: for one that writes both halves the compiler would need too many tests.
     for i in range(half):
         y_first[i] = first[i] * cos[i] - second[i] * sin[i]
     for i in range(half):
         y_second[i] = first[i] * sin[i] + second[i] * cos[i]
+    for i in range(rest.size):
+        y_rest[i] = rest[i]
 
 
 @kernel(parallel_from=200_000)

@@ -2,47 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from minilm.errors import MinilmError, did_you_mean
-from minilm.nn.mlp import ACTIVATIONS
+from minilm.models.model_config import ModelConfig
+from minilm.nn.activation import ACTIVATIONS
+from minilm.nn.rope_scaling import RopeScaling
+from minilm.nn.rotary import Rotary
 
 __all__ = ["GPTConfig"]
 
 CHOICES = {
+    "architecture": ("gpt",),
     "position": ("learned", "rope"),
     "norm": ("layer_norm", "rms_norm"),
     "activation": ACTIVATIONS,
+    "block": ("pre_norm", "parallel"),
+    "attention_bias": ("same", "none", "qkv", "all"),
 }
 
 
 @dataclass(frozen=True)
-class GPTConfig:
+class GPTConfig(ModelConfig):
     """A decoder-only transformer. The defaults are GPT-2's choices.
 
     Attributes
     ----------
+    architecture : "gpt"
     vocab_size : int
         V. 0 in a recipe means: as many as the tokenizer has.
     block_size : int
         T, the longest context in tokens.
     n_layer, n_head, n_embd : int
-        L, H and C; C is a multiple of H.
+        L, H and C; C is a multiple of H unless `head_dim` is given.
     n_kv_head : int
         K, a divisor of H; 0 means H (Ainslie et al., 2023).
     n_hidden : int
         F; 0 means 4C, or for SwiGLU 8C/3 rounded up to a multiple of 8, which costs the same.
+    head_dim : int
+        D; 0 means C / H.
     position : "learned" or "rope"
     norm : "layer_norm" or "rms_norm"
     activation : "gelu" (tanh), "gelu_exact", "swiglu" or "squared_relu"
+    block : "pre_norm" or "parallel"
+        See `minilm.nn.block`.
     bias : bool
         Biases in linear maps and LayerNorm.
+    attention_bias : "same", "none", "qkv" or "all"
+        Biases of attention's linear maps: the same as `bias`, or not, or of the first
+        (queries, keys and values) only, or of both.
     qk_norm : bool
         RMSNorm on each head's query and key.
     tied_head : bool
         The output head is the token embedding's table.
     dropout : float
         Of the embeddings, the attention weights and each branch's output.
+    rope_share : float
+        Share of each head's channels that turn (partial rotary).
+    rope_scaling : RopeScaling
+        For contexts longer than the model was first trained on.
 
     Raises
     ------
@@ -55,6 +74,9 @@ class GPTConfig:
     32
     """
 
+    causal: ClassVar[bool] = True
+
+    architecture: str = "gpt"
     vocab_size: int = 0
     block_size: int = 128
     n_layer: int = 4
@@ -62,51 +84,70 @@ class GPTConfig:
     n_embd: int = 128
     n_kv_head: int = 0
     n_hidden: int = 0
+    head_dim: int = 0
     position: str = "learned"
     norm: str = "layer_norm"
     activation: str = "gelu"
+    block: str = "pre_norm"
     bias: bool = True
+    attention_bias: str = "same"
     qk_norm: bool = False
     tied_head: bool = True
     dropout: float = 0.0
     rope_base: float = 10000.0
+    rope_share: float = 1.0
     norm_eps: float = 1e-5
+    rope_scaling: RopeScaling = field(default_factory=RopeScaling)
 
     def __post_init__(self) -> None:
-        for key in ("block_size", "n_layer", "n_head", "n_embd"):
-            if getattr(self, key) < 1:
-                raise MinilmError(f"model.{key} = {getattr(self, key)}: must be at least 1")
-        for key in ("vocab_size", "n_kv_head", "n_hidden"):
-            if getattr(self, key) < 0:
-                raise MinilmError(f"model.{key} = {getattr(self, key)}: must not be negative")
         for key, choices in CHOICES.items():
             value = getattr(self, key)
             if value not in choices:
                 raise MinilmError(f"model.{key} = {value!r}{did_you_mean(value, choices)}")
-        if self.n_embd % self.n_head:
-            raise MinilmError(
-                f"model.n_embd = {self.n_embd} is not a multiple of model.n_head = {self.n_head}"
-            )
+        self._check_sizes("block_size", "n_layer", "n_head", "n_embd", least=1)
+        self._check_sizes("vocab_size", "n_kv_head", "n_hidden", "head_dim", least=0)
+        self._check_heads()
+        self._check_dropout()
+        self._check_positive("rope_base", "norm_eps")
         if self.n_kv_head and self.n_head % self.n_kv_head:
             raise MinilmError(
                 f"model.n_head = {self.n_head} is not a multiple of "
                 f"model.n_kv_head = {self.n_kv_head}"
             )
-        if self.position == "rope" and self.head_size % 2:
+        if self.position == "rope":
+            self._check_rope()
+
+    def _check_rope(self) -> None:
+        if not 0 < self.rope_share <= 1:
+            raise MinilmError(f"model.rope_share = {self.rope_share}: must be in (0, 1]")
+        n_channel = self._rotary_channels()
+        if n_channel % 2 or not n_channel:
+            share = "" if self.rope_share == 1 else f" times rope_share {self.rope_share}"
             raise MinilmError(
-                f"model.position = 'rope' turns pairs of channels: n_embd / n_head = "
-                f"{self.head_size} must be even"
+                f"model.position = 'rope' turns pairs of channels: the head size "
+                f"{self.head_size}{share} must be even"
             )
-        if not 0 <= self.dropout < 1:
-            raise MinilmError(f"model.dropout = {self.dropout}: must be in [0, 1)")
-        for key in ("rope_base", "norm_eps"):
-            if not 0 < getattr(self, key) <= 1e30:
-                raise MinilmError(f"model.{key} = {getattr(self, key)}: must be in (0, 1e30]")
+        self.rope_scaling.check(n_channel, self.block_size)
+
+    def _rotary_channels(self) -> int:
+        return int(self.head_size * self.rope_share)
+
+    @property
+    def rotary(self) -> Rotary | None:
+        """The rotation of queries and keys; None with learned positions."""
+        if self.position != "rope":
+            return None
+        return Rotary(self._rotary_channels(), self.rope_base, self.rope_scaling)
+
+    @property
+    def rotates(self) -> bool:
+        """Whether queries and keys are turned by their position."""
+        return self.position == "rope"
 
     @property
     def head_size(self) -> int:
-        """D."""
-        return self.n_embd // self.n_head
+        """D, resolved."""
+        return self.head_dim or self.n_embd // self.n_head
 
     @property
     def kv_heads(self) -> int:
@@ -121,30 +162,3 @@ class GPTConfig:
         if self.activation == "swiglu":
             return -(-8 * self.n_embd // 3 // 8) * 8
         return 4 * self.n_embd
-
-    # The costs stand in `minilm.models.costs`, which asks the wiring what it declares and
-    # so cannot be imported before this class exists.
-
-    def n_parameters(self) -> int:
-        """Entries in all parameters; tied weights count once."""
-        from minilm.models import costs
-
-        return costs.n_parameters(self)
-
-    def flops_per_token(self, context: int | None = None) -> float:
-        """Floating-point operations of one training step per token (three forwards)."""
-        from minilm.models import costs
-
-        return 3 * costs.forward_flops_per_token(self, context)
-
-    def activation_bytes(self, batch_size: int) -> int:
-        """Bytes that a float32 forward pass keeps for backward, at full context."""
-        from minilm.models import costs
-
-        return costs.activation_bytes(self, batch_size)
-
-    def cache_bytes_per_token(self) -> int:
-        """Bytes of float32 keys and values that generation keeps per position."""
-        from minilm.models import costs
-
-        return costs.cache_bytes_per_token(self)

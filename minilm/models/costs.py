@@ -1,4 +1,4 @@
-"""What a GPT costs before it runs: parameters, arithmetic, memory.
+"""What a model costs before it runs: parameters, arithmetic, memory.
 
 Counted are the matrix products, which are all but a few per cent of the arithmetic, and
 the arrays that a forward pass keeps for its backward pass, which are nearly all of the
@@ -10,8 +10,9 @@ two of that size (for the input and for the weight), so training costs three for
 
 from __future__ import annotations
 
-from minilm.models.config import GPTConfig
-from minilm.models.gpt import declare
+from minilm.models.architectures import MODELS
+from minilm.models.model_config import ModelConfig
+from minilm.nn.parameters import ALIGNMENT, Parameter
 
 __all__ = [
     "activation_bytes",
@@ -23,23 +24,25 @@ __all__ = [
     "transient_bytes",
 ]
 
-EMBEDDINGS = ("token_embedding.weight", "position_embedding.weight")
+EMBEDDINGS = ("token_embedding.weight", "position_embedding.weight", "type_embedding.weight")
 
 
-def n_parameters(config: GPTConfig) -> int:
+def _declared(config: ModelConfig) -> list[Parameter]:
+    return MODELS[config.architecture].declare(config)
+
+
+def n_parameters(config: ModelConfig) -> int:
     """Entries in all parameters; tied weights count once."""
-    return sum(parameter.size for parameter in declare(config).declared)
+    return sum(parameter.size for parameter in _declared(config))
 
 
-def parameter_bytes(config: GPTConfig, itemsize: int = 4) -> int:
+def parameter_bytes(config: ModelConfig, itemsize: int = 4) -> int:
     """Values, gradients and both Adam moments, with the gaps of alignment."""
-    from minilm.nn.parameters import ALIGNMENT
-
-    sizes = (parameter.size for parameter in declare(config).declared)
+    sizes = (parameter.size for parameter in _declared(config))
     return 4 * itemsize * sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)
 
 
-def forward_flops_per_token(config: GPTConfig, context: int | None = None) -> float:
+def forward_flops_per_token(config: ModelConfig, context: int | None = None) -> float:
     """Floating-point operations of one forward pass, averaged over `context` positions.
 
     `context` is T, by default `block_size`. Training takes three times this.
@@ -47,33 +50,34 @@ def forward_flops_per_token(config: GPTConfig, context: int | None = None) -> fl
     T = context or config.block_size
     weights = sum(
         parameter.size
-        for parameter in declare(config).declared
+        for parameter in _declared(config)
         if len(parameter.shape) == 2 and parameter.name not in EMBEDDINGS
     )
     if config.tied_head:
         weights += config.vocab_size * config.n_embd
-    # Two products per query with (T + 1) / 2 keys on average: q @ k.T and weights @ v.
-    attention = config.n_layer * 2 * 2 * config.n_embd * (T + 1) / 2
+    # Two products per query with each key: q @ k.T and weights @ v.
+    keys = (T + 1) / 2 if config.causal else T
+    attention = config.n_layer * 2 * 2 * config.n_head * config.head_size * keys
     return 2 * weights + attention
 
 
-def _qkv_columns(config: GPTConfig) -> int:
+def _qkv_columns(config: ModelConfig) -> int:
     return (config.n_head + 2 * config.kv_heads) * config.head_size
 
 
-def activation_bytes(config: GPTConfig, batch_size: int, itemsize: int = 4) -> int:
+def activation_bytes(config: ModelConfig, batch_size: int, itemsize: int = 4) -> int:
     """Bytes that a forward pass of (batch_size, block_size) tokens keeps for backward.
 
     Per position and layer, in numbers: the residual stream before each branch (2C), each
-    norm's output (2C) and statistics, q, k and v, the attention's output (C) and
+    norm's output (2C) and statistics, q, k and v, the attention's output (H D) and
     log-sum-exp (H), and the MLP's hidden values before and after the activation.
     """
     C, F, H = config.n_embd, config.hidden_size, config.n_head
     statistics = 2 if config.norm == "layer_norm" else 1
-    per_layer = 2 * C + 2 * C + 2 * statistics + _qkv_columns(config) + C + H
+    per_layer = 2 * C + 2 * C + 2 * statistics + _qkv_columns(config) + H * config.head_size + H
     per_layer += (3 if config.activation == "swiglu" else 2) * F
     heads = H + config.kv_heads
-    if config.position == "rope" or config.qk_norm:
+    if config.rotates or config.qk_norm:
         per_layer += heads * config.head_size  # queries and keys as attention sees them
     if config.qk_norm:
         per_layer += heads
@@ -81,16 +85,16 @@ def activation_bytes(config: GPTConfig, batch_size: int, itemsize: int = 4) -> i
     return batch_size * config.block_size * itemsize * (config.n_layer * per_layer + ends)
 
 
-def transient_bytes(config: GPTConfig, batch_size: int, itemsize: int = 4) -> int:
+def transient_bytes(config: ModelConfig, batch_size: int, itemsize: int = 4) -> int:
     """The most that one layer's backward holds at a time beside what was saved."""
     C, F = config.n_embd, config.hidden_size
     up = 2 * F if config.activation == "swiglu" else F
     widest = max(2 * C + F + up, 3 * C + 2 * _qkv_columns(config))
-    largest_weight = max(parameter.size for parameter in declare(config).declared)
+    largest_weight = max(parameter.size for parameter in _declared(config))
     return itemsize * (batch_size * config.block_size * widest + largest_weight)
 
 
-def training_bytes(config: GPTConfig, batch_size: int, itemsize: int = 4) -> int:
+def training_bytes(config: ModelConfig, batch_size: int, itemsize: int = 4) -> int:
     """Parameters with their optimiser, activations and transients of one micro-batch."""
     return (
         parameter_bytes(config, itemsize)
@@ -99,6 +103,6 @@ def training_bytes(config: GPTConfig, batch_size: int, itemsize: int = 4) -> int
     )
 
 
-def cache_bytes_per_token(config: GPTConfig, itemsize: int = 4) -> int:
+def cache_bytes_per_token(config: ModelConfig, itemsize: int = 4) -> int:
     """Bytes of keys and values that generation keeps per position and sequence."""
     return 2 * config.n_layer * config.kv_heads * config.head_size * itemsize

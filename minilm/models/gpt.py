@@ -3,9 +3,7 @@
     tokens (B, T) -> embed -> L blocks -> norm -> head -> logits (B, T, V)
 
 `features` is all but the head, and `features_backward` is its mirror image, line for
-line. The head stands apart because a loss rarely needs every logit at once: training
-takes it in slices of positions, a masked objective only where something is masked,
-generation only at the last position.
+line; `minilm.models.model` joins them with the head.
 
 Source: Radford et al., "Language Models are Unsupervised Multitask Learners" (2019);
 the options of `GPTConfig` name theirs.
@@ -18,20 +16,19 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
-from minilm.errors import MinilmError
 from minilm.models.config import GPTConfig
+from minilm.models.model import Model
 from minilm.nn.attention import AttentionOptions, KeyValues
 from minilm.nn.block import Block, BlockOptions
 from minilm.nn.dropout import Dropout
 from minilm.nn.embedding import Embedding
-from minilm.nn.layer import Layer
 from minilm.nn.linear import Linear, TiedLinear
 from minilm.nn.norm import make_norm
-from minilm.nn.parameters import Parameters, Scope
+from minilm.nn.parameters import Scope
 
-__all__ = ["GPT", "declare"]
+__all__ = ["GPT"]
 
 
 class Saved(NamedTuple):
@@ -44,49 +41,7 @@ class Saved(NamedTuple):
     final_norm: Any
 
 
-class Wiring(Layer):
-    """The layers of a GPT, declared under a scope and not yet allocated."""
-
-    def __init__(self, config: GPTConfig, scope: Scope) -> None:
-        c = config
-        attention = AttentionOptions(
-            n_head=c.n_head,
-            n_kv_head=c.kv_heads,
-            rope_base=c.rope_base if c.position == "rope" else None,
-            qk_norm=c.qk_norm,
-            norm_eps=c.norm_eps,
-            bias=c.bias,
-            dropout=c.dropout,
-        )
-        # 2L branches add into the residual stream; scaled so that their sum starts at 0.02.
-        residual_std = 0.02 / math.sqrt(2 * c.n_layer)
-        block = BlockOptions(c.n_embd, c.hidden_size, c.norm, c.activation, residual_std, attention)
-        self.token_embedding = Embedding(scope / "token_embedding", c.vocab_size, c.n_embd)
-        self.position_embedding = (
-            Embedding(scope / "position_embedding", c.block_size, c.n_embd)
-            if c.position == "learned"
-            else None
-        )
-        self.dropout = Dropout(c.dropout, "embedding")
-        self.blocks = tuple(Block(scope / "blocks" / str(i), block) for i in range(c.n_layer))
-        self.final_norm = make_norm(
-            c.norm, scope / "final_norm", c.n_embd, bias=c.bias, eps=c.norm_eps
-        )
-        self.head: TiedLinear | Linear = (
-            TiedLinear(self.token_embedding.weight)
-            if c.tied_head
-            else Linear(scope / "head", c.n_embd, c.vocab_size, bias=False)
-        )
-
-
-def declare(config: GPTConfig) -> Scope:
-    """The parameters that a GPT of this configuration has, without allocating them."""
-    scope = Scope()
-    Wiring(config, scope)
-    return scope
-
-
-class GPT(Wiring):
+class GPT(Model):
     """A GPT with its parameters.
 
     Parameters
@@ -108,15 +63,28 @@ class GPT(Wiring):
     (4, 16)
     """
 
-    def __init__(
-        self, config: GPTConfig, *, dtype: DTypeLike = np.float32, seed: int | None = 0
-    ) -> None:
-        if config.vocab_size < 1:
-            raise MinilmError("model.vocab_size = 0: set it to the tokenizer's vocabulary size")
-        scope = Scope()
-        super().__init__(config, scope)
-        self.config = config
-        self.parameters = Parameters(scope.declared, dtype, seed)
+    causal = True
+
+    def wire(self, config: GPTConfig, scope: Scope) -> None:
+        """Make the layers, which declare their parameters under `scope`."""
+        c = config
+        block = _block_options(c)
+        self.token_embedding = Embedding(scope / "token_embedding", c.vocab_size, c.n_embd)
+        self.position_embedding = (
+            Embedding(scope / "position_embedding", c.block_size, c.n_embd)
+            if c.position == "learned"
+            else None
+        )
+        self.dropout = Dropout(c.dropout, "embedding")
+        self.blocks = tuple(Block(scope / "blocks" / str(i), block) for i in range(c.n_layer))
+        self.final_norm = make_norm(
+            c.norm, scope / "final_norm", c.n_embd, bias=c.bias, eps=c.norm_eps
+        )
+        self.head: TiedLinear | Linear = (
+            TiedLinear(self.token_embedding.weight)
+            if c.tied_head
+            else Linear(scope / "head", c.n_embd, c.vocab_size, bias=False)
+        )
 
     def features(
         self,
@@ -124,6 +92,7 @@ class GPT(Wiring):
         *,
         key: int | None = None,
         cache: Sequence[KeyValues] | None = None,
+        key_mask: NDArray | None = None,
     ) -> tuple[NDArray, Saved]:
         """Tokens (B, T) of int -> the last layer's normalised features (B, T, C).
 
@@ -133,6 +102,8 @@ class GPT(Wiring):
             Turns dropout on, with masks drawn from this key.
         cache : one KeyValues a layer, optional
             Earlier positions, which these tokens continue.
+        key_mask : ndarray (B, T) of bool, optional
+            False for padding, which no position may attend to.
 
         Raises
         ------
@@ -148,10 +119,12 @@ class GPT(Wiring):
         if self.position_embedding:
             p, s_position = self.position_embedding.forward(positions)
             x = x + p
+            self.tap(embedding=x)
         x, s_dropout = self.dropout.forward(x, key)
         s_blocks = []
         for i, block in enumerate(self.blocks):
-            x, s_block = block.forward(x, key=key, cache=cache[i] if cache else None)
+            layer_cache = cache[i] if cache else None
+            x, s_block = block.forward(x, key=key, cache=layer_cache, key_mask=key_mask)
             s_blocks.append(s_block)
         x, s_norm = self.final_norm.forward(x)
         return x, Saved(s_token, s_position, s_dropout, s_blocks, s_norm)
@@ -163,29 +136,37 @@ class GPT(Wiring):
             dx = block.backward(dx, s_block)
         dx = self.dropout.backward(dx, saved.dropout)
         if self.position_embedding:
+            self.tap_gradients(embedding=dx)
             self.position_embedding.backward(dx.sum(axis=0), saved.position_embedding)
         self.token_embedding.backward(dx, saved.token_embedding)
 
-    def forward(self, tokens: NDArray, *, key: int | None = None) -> tuple[NDArray, Any]:
-        """Tokens (B, T) -> logits (B, T, V), all of them."""
-        x, s_features = self.features(tokens, key=key)
-        logits, s_head = self.head.forward(x)
-        return logits, (s_features, s_head)
 
-    def backward(self, dlogits: NDArray, saved: Any) -> None:
-        """dlogits (B, T, V): adds into the gradient of every parameter."""
-        s_features, s_head = saved
-        dx = self.head.backward(dlogits, s_head)
-        self.features_backward(dx, s_features)
-
-    def _check(self, tokens: NDArray, start: int) -> None:
-        if start + tokens.shape[1] > self.config.block_size:
-            raise MinilmError(
-                f"{start + tokens.shape[1]} positions do not fit "
-                f"model.block_size = {self.config.block_size}"
-            )
-        if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.config.vocab_size:
-            raise MinilmError(
-                f"token ids from {tokens.min()} to {tokens.max()} do not fit "
-                f"model.vocab_size = {self.config.vocab_size}"
-            )
+def _block_options(config: GPTConfig) -> BlockOptions:
+    c = config
+    biased = {"same": (c.bias, c.bias), "none": (False, False), "qkv": (True, False)}
+    qkv_bias, projection_bias = biased.get(c.attention_bias, (True, True))
+    attention = AttentionOptions(
+        n_head=c.n_head,
+        n_kv_head=c.kv_heads,
+        head_size=c.head_size,
+        rotary=c.rotary,
+        qk_norm=c.qk_norm,
+        norm_eps=c.norm_eps,
+        qkv_bias=qkv_bias,
+        projection_bias=projection_bias,
+        dropout=c.dropout,
+    )
+    return BlockOptions(
+        n_embd=c.n_embd,
+        n_hidden=c.hidden_size,
+        norm=c.norm,
+        norm_eps=c.norm_eps,
+        activation=c.activation,
+        # 2L branches add into the residual stream; scaled so that their sum starts at 0.02.
+        residual_std=0.02 / math.sqrt(2 * c.n_layer),
+        attention=attention,
+        wiring=c.block,
+        norm_bias=c.bias,
+        mlp_bias=c.bias,
+        dropout=c.dropout,
+    )

@@ -1,11 +1,18 @@
-"""One transformer block: attention, then MLP, each added to the residual stream.
+"""One transformer block: attention and an MLP, each added to the residual stream.
 
-    x = x + attention(norm_1(x))
-    x = x + mlp(norm_2(x))
+    pre-norm     x = x + attention(norm_1(x))           GPT-2, Llama, Qwen
+                 x = x + mlp(norm_2(x))
+    parallel     x = x + attention(norm_1(x)) + mlp(norm_2(x))           GPT-NeoX
+    post-norm    x = norm_1(x + attention(x))           BERT, and the paper of 2017
+                 x = norm_2(x + mlp(x))
 
-The norm stands before each branch (pre-norm), so the sum itself is never rescaled and
-the gradient of the last block's output reaches the first block's input unchanged, plus
-what each branch adds.
+With the norm before each branch the sum itself is never rescaled, and the gradient of the
+last block's output reaches the first block's input unchanged, plus what each branch adds.
+Behind the sum the norm rescales it 2L times, so deep post-norm models need a warm-up.
+
+Source: Vaswani et al. (2017) for post-norm; Xiong et al., "On Layer Normalization in the
+Transformer Architecture" (2020) for the difference; Wang and Komatsuzaki, "GPT-J-6B"
+(2021) for the parallel form.
 """
 
 from __future__ import annotations
@@ -21,23 +28,38 @@ from minilm.nn.mlp import MLP
 from minilm.nn.norm import make_norm
 from minilm.nn.parameters import Scope
 
-__all__ = ["Block", "BlockOptions"]
+__all__ = ["WIRINGS", "Block", "BlockOptions"]
+
+WIRINGS = ("pre_norm", "parallel", "post_norm")
 
 
 @dataclass(frozen=True)
 class BlockOptions:
-    """The choices that tell one architecture's block from another's."""
+    """The choices that tell one architecture's block from another's.
+
+    Attributes
+    ----------
+    wiring : str
+        One of `WIRINGS`, the formulas above.
+    norm_bias, mlp_bias : bool
+        Biases of LayerNorm and of the MLP's two linear maps.
+    """
 
     n_embd: int
     n_hidden: int
     norm: str
+    norm_eps: float
     activation: str
     residual_std: float
     attention: AttentionOptions
+    wiring: str = "pre_norm"
+    norm_bias: bool = True
+    mlp_bias: bool = True
+    dropout: float = 0.0
 
 
 class Saved(NamedTuple):
-    """One entry for each layer of forward."""
+    """One entry for each layer."""
 
     norm_1: Any
     attention: Any
@@ -46,38 +68,71 @@ class Saved(NamedTuple):
 
 
 class Block(Layer):
-    """See the module's formula; options in `BlockOptions`."""
+    """See the module's formulas; options in `BlockOptions`."""
 
     def __init__(self, scope: Scope, options: BlockOptions) -> None:
-        o, a = options, options.attention
-        self.norm_1 = make_norm(o.norm, scope / "norm_1", o.n_embd, bias=a.bias, eps=a.norm_eps)
-        self.attention = Attention(scope / "attention", o.n_embd, a, residual_std=o.residual_std)
-        self.norm_2 = make_norm(o.norm, scope / "norm_2", o.n_embd, bias=a.bias, eps=a.norm_eps)
+        self.options = o = options
+        norm: dict[str, Any] = {"bias": o.norm_bias, "eps": o.norm_eps}
+        self.norm_1 = make_norm(o.norm, scope / "norm_1", o.n_embd, **norm)
+        self.attention = Attention(
+            scope / "attention", o.n_embd, o.attention, residual_std=o.residual_std
+        )
+        self.norm_2 = make_norm(o.norm, scope / "norm_2", o.n_embd, **norm)
         self.mlp = MLP(
             scope / "mlp",
             o.n_embd,
             o.n_hidden,
             activation=o.activation,
-            bias=a.bias,
-            dropout=a.dropout,
+            bias=o.mlp_bias,
+            dropout=o.dropout,
             residual_std=o.residual_std,
         )
 
     def forward(
-        self, x: NDArray, *, key: int | None = None, cache: KeyValues | None = None
+        self,
+        x: NDArray,
+        *,
+        key: int | None = None,
+        cache: KeyValues | None = None,
+        key_mask: NDArray | None = None,
     ) -> tuple[NDArray, Saved]:
-        """x (B, T, C) -> y (B, T, C)."""
-        h, s_norm_1 = self.norm_1.forward(x)
-        h, s_attention = self.attention.forward(h, key=key, cache=cache)
-        x = x + h
-        h, s_norm_2 = self.norm_2.forward(x)
-        h, s_mlp = self.mlp.forward(h, key=key)
-        x = x + h
+        """x (B, T, C) -> y (B, T, C); the other arguments are those of `Attention`."""
+        seen: dict[str, Any] = {"key": key, "cache": cache, "key_mask": key_mask}
+        if self.options.wiring == "pre_norm":
+            h, s_norm_1 = self.norm_1.forward(x)
+            h, s_attention = self.attention.forward(h, **seen)
+            x = x + h
+            self.tap(middle=x)
+            h, s_norm_2 = self.norm_2.forward(x)
+            h, s_mlp = self.mlp.forward(h, key=key)
+            x = x + h
+        elif self.options.wiring == "parallel":
+            h, s_norm_1 = self.norm_1.forward(x)
+            a, s_attention = self.attention.forward(h, **seen)
+            h, s_norm_2 = self.norm_2.forward(x)
+            m, s_mlp = self.mlp.forward(h, key=key)
+            x = x + a + m
+        else:
+            h, s_attention = self.attention.forward(x, **seen)
+            x, s_norm_1 = self.norm_1.forward(x + h)
+            h, s_mlp = self.mlp.forward(x, key=key)
+            x, s_norm_2 = self.norm_2.forward(x + h)
         return x, Saved(s_norm_1, s_attention, s_norm_2, s_mlp)
 
     def backward(self, dx: NDArray, saved: Saved) -> NDArray:
         """The gradient of the output -> the gradient of the input, both (B, T, C)."""
-        dh = self.mlp.backward(dx, saved.mlp)
-        dx = dx + self.norm_2.backward(dh, saved.norm_2)
-        dh = self.attention.backward(dx, saved.attention)
-        return dx + self.norm_1.backward(dh, saved.norm_1)
+        if self.options.wiring == "pre_norm":
+            dh = self.mlp.backward(dx, saved.mlp)
+            dx = dx + self.norm_2.backward(dh, saved.norm_2)
+            self.tap_gradients(middle=dx)
+            dh = self.attention.backward(dx, saved.attention)
+            return dx + self.norm_1.backward(dh, saved.norm_1)
+        if self.options.wiring == "parallel":
+            dm = self.mlp.backward(dx, saved.mlp)
+            da = self.attention.backward(dx, saved.attention)
+            dx = dx + self.norm_2.backward(dm, saved.norm_2)
+            return dx + self.norm_1.backward(da, saved.norm_1)
+        dx = self.norm_2.backward(dx, saved.norm_2)
+        dx = dx + self.mlp.backward(dx, saved.mlp)
+        dx = self.norm_1.backward(dx, saved.norm_1)
+        return dx + self.attention.backward(dx, saved.attention)

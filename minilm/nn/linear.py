@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from minilm.backend import ops
 from minilm.nn.layer import Layer
-from minilm.nn.parameters import Constant, Normal, Scope
+from minilm.nn.parameters import Constant, Normal, Parameter, Scope
 
 __all__ = ["Linear", "TiedLinear"]
 
@@ -40,21 +40,32 @@ class Linear(Layer):
 
 
 class TiedLinear(Layer):
-    """The output head that shares the token embedding's table: logits = x @ table.T.
+    """The output head that shares the token embedding's table: logits = x @ table.T + bias.
 
     Both uses add into the one gradient. Source: Press and Wolf, "Using the Output
     Embedding to Improve Language Models" (2017).
+
+    Parameters
+    ----------
+    table : Parameter
+        (V, C), declared by the embedding.
+    scope : Scope, optional
+        Where to declare a bias (V,); GPT has none, BERT has.
     """
 
-    def __init__(self, table: Any) -> None:
-        self.table = table  # Parameter (V, C)
+    def __init__(self, table: Parameter, scope: Scope | None = None) -> None:
+        self.table = table
+        self.bias = scope.parameter("bias", table.shape[:1], Constant(0.0)) if scope else None
 
     def forward(self, x: NDArray) -> tuple[NDArray, Any]:
         """x (..., C) -> logits (..., V)."""
-        return ops.linear.forward(x, self.table.value.T)
+        bias = self.bias.value if self.bias else None
+        return ops.linear.forward(x, self.table.value.T, bias)
 
     def backward(self, dy: NDArray, saved: Any) -> NDArray:
         """dlogits (..., V) -> dx (..., C)."""
-        dx, dtable_transposed, _ = ops.linear.backward(dy, saved)
+        dx, dtable_transposed, dbias = ops.linear.backward(dy, saved)
         self.table.add_grad(dtable_transposed.T)
+        if self.bias:
+            self.bias.add_grad(dbias)
         return dx

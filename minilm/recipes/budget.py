@@ -98,8 +98,7 @@ def plan(recipe: Recipe, minutes: float, text: Text, clock: float, reporter: Rep
 
 
 def _sized(recipe: Recipe, n_layer: int, n_head: int, n_embd: int, block_size: int) -> Recipe:
-    model = replace(
-        recipe.model,
+    model = recipe.model.changed(
         n_layer=n_layer,
         n_head=n_head,
         n_embd=n_embd,

@@ -65,9 +65,11 @@ def pretrain(
     """
     reporter = reporter or Silent()
     clock = time.perf_counter()
+    if recipe.objective == "none":
+        raise MinilmError('objective = "none" describes imported weights; choose next_token')
     text = prepare(recipe.data, recipe.name)
     data = replace(recipe.data, source=_resolved(recipe.data.source), sha256=text.digest)
-    model = replace(recipe.model, vocab_size=text.tokenizer.vocab_size)
+    model = recipe.model.changed(vocab_size=text.tokenizer.vocab_size)
     recipe = replace(recipe, data=data, model=model)
     if not minutes:
         recipe = replace(recipe, training=replace(recipe.training, minutes=0.0))
@@ -93,6 +95,8 @@ def resume(path: Path, *, reporter: Reporter | None = None) -> Report:
     clock = time.perf_counter()
     with Run.open(path) as run, announced(reporter) as compilation:
         recipe = read_config(path)
+        if recipe.objective == "none":
+            raise MinilmError(f"{path} was imported, not trained here: it has nothing to resume")
         text = prepare(recipe.data, recipe.name)
         return _carry_out(recipe, run, text, reporter, clock, compilation)
 

@@ -18,6 +18,8 @@ from typing import Any, get_type_hints
 import tomli_w
 
 from minilm.errors import MinilmError, did_you_mean
+from minilm.models.architectures import CONFIGS
+from minilm.models.model_config import ModelConfig
 from minilm.models.sizes import named
 from minilm.recipes.recipe import Recipe
 
@@ -73,7 +75,7 @@ def parse(text: str, where: str = "recipe") -> Recipe:
 
 def _build(kind: Any, tree: dict[str, Any], prefix: str) -> Any:
     """An instance of dataclass `kind` from a table, each key checked against its type."""
-    types = get_type_hints(kind)
+    types = _types(kind, tree)
     known = [*types, "size"] if prefix == "model." else list(types)
     values: dict[str, Any] = {}
     if prefix == "model." and "size" in tree:
@@ -90,7 +92,24 @@ def _build(kind: Any, tree: dict[str, Any], prefix: str) -> Any:
     return kind(**values)
 
 
+def _types(kind: Any, tree: dict[str, Any]) -> dict[str, Any]:
+    """The type of each key of a table; ``[model]`` is of the architecture that it names."""
+    hints = get_type_hints(kind)
+    types = {field.name: hints[field.name] for field in fields(kind)}
+    if types.get("model") is ModelConfig:
+        table = tree.get("model")
+        name = table.get("architecture", "gpt") if isinstance(table, dict) else "gpt"
+        if not isinstance(name, str) or name not in CONFIGS:
+            raise MinilmError(f"model.architecture = {name!r}{did_you_mean(str(name), CONFIGS)}")
+        types["model"] = CONFIGS[name]
+    return types
+
+
 def _checked(key: str, value: Any, kind: Any) -> Any:
+    if kind == tuple[float, ...]:
+        if not isinstance(value, list | tuple):
+            raise MinilmError(f"{key} = {value!r}: expected a list of numbers")
+        return tuple(_checked(key, item, float) for item in value)
     if kind is float and type(value) is int:
         try:
             return float(value)
@@ -124,7 +143,7 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         key, equals, text = setting.partition("=")
         if not equals:
             raise MinilmError(f"--set {setting}: expected key=value")
-        path, kind = _resolve(key.strip())
+        path, kind = _resolve(key.strip(), tree)
         table = tree
         for part in path[:-1]:
             table = table[part]
@@ -139,21 +158,23 @@ def _tree(recipe: Recipe) -> dict[str, Any]:
     return dataclasses.asdict(recipe)
 
 
-def _keys(kind: Any, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], type]:
+def _keys(
+    kind: Any, tree: dict[str, Any], prefix: tuple[str, ...] = ()
+) -> dict[tuple[str, ...], Any]:
     """Every leaf below a dataclass: path -> type."""
-    types = get_type_hints(kind)
-    leaves: dict[tuple[str, ...], type] = {}
+    types = _types(kind, tree)
+    leaves: dict[tuple[str, ...], Any] = {}
     for field in fields(kind):
         path = (*prefix, field.name)
         if is_dataclass(types[field.name]):
-            leaves |= _keys(types[field.name], path)
+            leaves |= _keys(types[field.name], tree.get(field.name, {}), path)
         else:
             leaves[path] = types[field.name]
     return leaves
 
 
-def _resolve(key: str) -> tuple[list[str], type]:
-    leaves = _keys(Recipe) | {("model", "size"): str}
+def _resolve(key: str, tree: dict[str, Any]) -> tuple[list[str], Any]:
+    leaves = _keys(Recipe, tree) | {("model", "size"): str}
     found = [path for path in leaves if ".".join(path) == key]
     found = found or [path for path in leaves if path[-1] == key]
     if not found:
@@ -168,17 +189,19 @@ def _resolve(key: str) -> tuple[list[str], type]:
     return list(found[0]), leaves[found[0]]
 
 
-def _from_text(key: str, text: str, kind: type) -> Any:
+def _from_text(key: str, text: str, kind: Any) -> Any:
     """A value of the key's type from what stands after ``=``; a text may be a TOML string."""
     try:
         if kind is str:
             quoted = text[:1] in ('"', "'")
             return _checked(key, tomllib.loads(f"x = {text}")["x"] if quoted else text, str)
+        if kind == tuple[float, ...]:
+            return _checked(key, tomllib.loads(f"x = {text}")["x"], kind)
         if kind is bool:
             return {"true": True, "false": False}[text.strip().lower()]
         return _checked(key, kind(text), kind)
     except (ValueError, KeyError):
-        raise MinilmError(f"--set {key}={text}: expected {_WORDS[kind]}") from None
+        raise MinilmError(f"--set {key}={text}: expected {_WORDS.get(kind, 'a list')}") from None
 
 
 def to_toml(recipe: Recipe) -> str:

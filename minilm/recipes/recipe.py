@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from minilm.corpus.split import METHODS
 from minilm.errors import MinilmError, did_you_mean
 from minilm.models.config import GPTConfig
+from minilm.models.model_config import ModelConfig
 from minilm.optim.config import OptimizerConfig
 from minilm.tokenizers import KINDS
 from minilm.training.config import TrainingConfig
 
 __all__ = ["DataConfig", "Recipe", "SampleConfig"]
 
+OBJECTIVES = ("next_token", "none")
 CHOICES = {"tokenizer": tuple(KINDS), "split": METHODS}
 
 
@@ -84,7 +86,7 @@ class Recipe:
     description : str
         What the run is for, and what to expect of it.
     objective : str
-        The pretext task: ``next_token``.
+        The pretext task: ``next_token``; ``none`` in a run whose weights were imported.
     seed : int
         Of initial parameters, data order and dropout.
     """
@@ -94,15 +96,15 @@ class Recipe:
     objective: str = "next_token"
     seed: int = 1337
     data: DataConfig = field(default_factory=DataConfig)
-    model: GPTConfig = field(default_factory=GPTConfig)
+    model: ModelConfig = field(default_factory=GPTConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
 
     def __post_init__(self) -> None:
-        if self.objective != "next_token":
+        if self.objective not in OBJECTIVES:
             raise MinilmError(
-                f"objective = {self.objective!r}{did_you_mean(self.objective, ['next_token'])}"
+                f"objective = {self.objective!r}{did_you_mean(self.objective, OBJECTIVES)}"
             )
         if not -(2**63) <= self.seed < 2**63:
             raise MinilmError(f"seed = {self.seed}: must fit 64 bits")

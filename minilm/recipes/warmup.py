@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def announced(reporter: Reporter) -> Iterator[Compilation]:
 
 def warm_up(recipe: Recipe) -> None:
     """Call every kernel that a run of this recipe calls (`model.vocab_size` is set)."""
-    config = replace(recipe.model, n_layer=1)
+    config = recipe.model.changed(n_layer=1)
     rows = recipe.training.batch_size // recipe.training.accumulation
     T = config.block_size
     ids = np.zeros(rows * T + T // 2 + 2, np.int64)

@@ -16,10 +16,11 @@ A reading order, from one multiplication to the whole step
 8.  `layer_norm`             a statistic of x in the way of x: three paths back
 9.  `rms_norm`               the same with one path fewer
 10. `rope`                   position as a rotation; its gradient turns back
-11. `philox`                 random numbers as a pure function of a counter
-12. `dropout`                a mask that is never stored
-13. `attention`              all of the above at work on one page
-14. `adamw`                  what the gradients are for
+11. `tanh`                   a derivative written in terms of the result
+12. `philox`                 random numbers as a pure function of a counter
+13. `dropout`                a mask that is never stored
+14. `attention`              all of the above at work on one page
+15. `adamw`                  what the gradients are for
 
 Shape letters: B batch, T query positions, S key positions, C channels, H heads, K key and
 value heads, D head size, V vocabulary, F hidden size of the MLP, N rows.

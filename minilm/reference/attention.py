@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from minilm.reference import philox
 
-__all__ = ["Saved", "backward", "forward"]
+__all__ = ["Saved", "backward", "forward", "matrices", "matrices_backward"]
 
 
 class Saved(NamedTuple):
@@ -107,20 +107,44 @@ def backward(
     dy: NDArray, saved: Saved, out: tuple[NDArray, NDArray, NDArray] | None = None
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Returns dq (B, H, T, D), dk and dv (B, K, S, D), written into `out` if given."""
-    q, k, v, y, lse, key_mask, causal, scale, dropout, key = saved
+    q, k, v, scale, dropout, key = saved.q, saved.k, saved.v, saved.scale, saved.dropout, saved.key
     dq, dk, dv = out or (np.empty_like(q), np.empty_like(k), np.empty_like(v))
 
-    keys, values = _share(k, q), _share(v, q)
-    p = np.exp(_scores(q, keys, causal, key_mask, scale) - _finite(lse[..., None]))
-    r = _survival(p, dropout, key)
-
+    _, p = matrices(saved)
+    dscores, _ = _through_softmax(dy, p, saved)
+    keys, r = _share(k, q), _survival(p, dropout, key)
     dv[...] = _sum_shared((p * r).swapaxes(2, 3) @ dy, v)
-    dp = r * (dy @ values.swapaxes(2, 3))
-    delta = (dy * y).sum(axis=-1, keepdims=True)
-    dscores = p * (dp - delta)
     dq[...] = scale * (dscores @ keys)
     dk[...] = _sum_shared(scale * (dscores.swapaxes(2, 3) @ q), k)
     return dq, dk, dv
+
+
+def matrices(saved: Saved) -> tuple[NDArray, NDArray]:
+    """The scores and the probabilities p, both (B, H, T, S): for backward, and for readers.
+
+    Examples
+    --------
+    >>> q = np.array([[[[1.0], [2.0]]]])
+    >>> scores, p = matrices(forward(q, q, q, causal=True)[1])
+    >>> scores[0, 0].tolist(), p[0, 0].round(2).tolist()
+    ([[1.0, -inf], [2.0, 4.0]], [[1.0, 0.0], [0.12, 0.88]])
+    """
+    q, k, lse = saved.q, saved.k, saved.lse
+    scores = _scores(q, _share(k, q), saved.causal, saved.key_mask, saved.scale)
+    return scores, np.exp(scores - _finite(lse[..., None]))
+
+
+def matrices_backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
+    """The gradients dscores and dp of the `matrices`, both (B, H, T, S)."""
+    _, p = matrices(saved)
+    return _through_softmax(dy, p, saved)
+
+
+def _through_softmax(dy: NDArray, p: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
+    values = _share(saved.v, saved.q)
+    dp = _survival(p, saved.dropout, saved.key) * (dy @ values.swapaxes(2, 3))
+    delta = (dy * saved.y).sum(axis=-1, keepdims=True)
+    return p * (dp - delta), dp
 
 
 def _share(k: NDArray, q: NDArray) -> NDArray:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilm.errors import MinilmError, did_you_mean
+from minilm.reference import rope
 
 __all__ = ["OPERATIONS", "Case", "cases"]
 
@@ -118,10 +119,20 @@ def _softmax(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def _rope(rng: np.random.Generator) -> Iterator[Case]:
-    normal = rng.standard_normal
-    yield Case("several positions", (normal((2, 3, 5, 6)),))
-    yield Case("from a later start", (normal((1, 2, 3, 4)),), {"start": 11, "base": 100.0})
-    yield Case("one position, one pair", (normal((1, 1, 1, 2)),), {"start": 1})
+    def turned(shape: tuple[int, ...], n_channel: int, **kwargs: Any) -> Any:
+        x = rng.standard_normal(shape)
+        cos, sin = rope.tables(rope.frequencies(n_channel, 100.0), shape[2], **kwargs)
+        return (x,), {"cos": cos, "sin": sin}
+
+    yield Case("several positions", *turned((2, 3, 5, 6), 6))
+    yield Case("some channels, from a later start", *turned((1, 2, 3, 7), 4, start=11))
+    yield Case("scaled tables", *turned((1, 1, 2, 4), 4, scale=1.3))
+    yield Case("one position, one pair", *turned((1, 1, 1, 2), 2, start=1))
+
+
+def _tanh(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case("three axes", (rng.standard_normal((2, 3, 5)),))
+    yield Case("both tails", (np.linspace(-4, 4, 9),))
 
 
 def _dropout(rng: np.random.Generator) -> Iterator[Case]:
@@ -199,6 +210,7 @@ _CASES: dict[str, Callable[[np.random.Generator], Iterator[Case]]] = {
     "layer_norm": _layer_norm,
     "rms_norm": _rms_norm,
     "rope": _rope,
+    "tanh": _tanh,
     "dropout": _dropout,
     "attention": _attention,
 }

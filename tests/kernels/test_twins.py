@@ -11,6 +11,7 @@ import pytest
 
 from minilm.gradient_check import check_operation, table
 from minilm.kernels.jit import Kernel
+from minilm.reference import rope
 
 OPERATIONS = (
     "attention",
@@ -47,11 +48,16 @@ def arguments(name, dtype, n_rows=N):
         "gelu": lambda: ([normal(n_rows, 131)], {}),
         "layer_norm": lambda: ([normal(n_rows, 131), normal(131), normal(131)], {}),
         "rms_norm": lambda: ([normal(n_rows, 131), normal(131)], {}),
-        "rope": lambda: ([normal(2, 4, n_rows, 18)], {"start": 3}),
+        "rope": lambda: ([normal(2, 4, n_rows, 18)], rope_tables(n_rows, dtype)),
         "softmax_cross_entropy": lambda: ([normal(n_rows, 131), labels], {"z_loss": 0.1}),
         "squared_relu": lambda: ([normal(n_rows, 203)], {}),
         "swiglu": lambda: ([normal(n_rows, 134)], {}),
     }[name]()
+
+
+def rope_tables(n_positions, dtype):
+    cos, sin = rope.tables(rope.frequencies(16), n_positions, start=3, dtype=dtype)
+    return {"cos": cos, "sin": sin}
 
 
 def results(operation, args, kwargs):

@@ -10,6 +10,7 @@ from minilm.errors import MinilmError
 from minilm.gradient_check import directional_check
 from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
+from minilm.nn.rope_scaling import RopeScaling
 from minilm.reference import softmax_cross_entropy
 
 GPT2 = GPTConfig(vocab_size=11, block_size=7, n_layer=2, n_head=2, n_embd=12)
@@ -38,6 +39,15 @@ CONFIGS = {
     "qk norm": replace(GPT2, qk_norm=True),
     "untied": replace(GPT2, tied_head=False),
     "dropout": replace(GPT2, dropout=0.3),
+    "parallel": replace(GPT2, position="rope", block="parallel", tied_head=False),
+    "wide heads": replace(MODERN, head_dim=6),
+    "some channels turn": replace(GPT2, position="rope", head_dim=8, rope_share=0.5),
+    "query, key and value biases": replace(MODERN, attention_bias="qkv"),
+    "attention biases": replace(MODERN, attention_bias="all"),
+    "no attention biases": replace(GPT2, attention_bias="none"),
+    "scaled rope": replace(
+        MODERN, rope_scaling=RopeScaling("yarn", 2.0, original_context=4, attention_factor=1.1)
+    ),
     "modern": MODERN,
     "multi-query": replace(MODERN, n_kv_head=1),
 }
