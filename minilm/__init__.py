@@ -20,21 +20,29 @@ from minilm.errors import MinilmError
 
 if TYPE_CHECKING:
     from minilm.gradient_check import gradcheck as gradcheck
+    from minilm.models.bert import BERT as BERT
+    from minilm.models.bert_config import BERTConfig as BERTConfig
     from minilm.models.config import GPTConfig as GPTConfig
     from minilm.models.gpt import GPT as GPT
+    from minilm.nn.taps import Taps as Taps
     from minilm.recipes.loading import load as load
+    from minilm.recipes.loading import load_encoder as load_encoder
     from minilm.recipes.pretrain import pretrain as pretrain
     from minilm.recipes.pretrain import resume as resume
     from minilm.recipes.reading import load as recipe
 
 __all__ = [
+    "BERT",
     "GPT",
+    "BERTConfig",
     "GPTConfig",
     "MinilmError",
+    "Taps",
     "__version__",
     "backend",
     "gradcheck",
     "load",
+    "load_encoder",
     "pretrain",
     "recipe",
     "resume",
@@ -43,10 +51,14 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BERT": ("minilm.models.bert", "BERT"),
+    "BERTConfig": ("minilm.models.bert_config", "BERTConfig"),
     "GPT": ("minilm.models.gpt", "GPT"),
     "GPTConfig": ("minilm.models.config", "GPTConfig"),
     "gradcheck": ("minilm.gradient_check", "gradcheck"),
+    "Taps": ("minilm.nn.taps", "Taps"),
     "load": ("minilm.recipes.loading", "load"),
+    "load_encoder": ("minilm.recipes.loading", "load_encoder"),
     "pretrain": ("minilm.recipes.pretrain", "pretrain"),
     "recipe": ("minilm.recipes.reading", "load"),
     "resume": ("minilm.recipes.pretrain", "resume"),
@@ -54,6 +66,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "interop":
+        return importlib.import_module("minilm.interop")
     if name not in _HOMES:
         raise AttributeError(f"module 'minilm' has no attribute {name!r}")
     module, attribute = _HOMES[name]

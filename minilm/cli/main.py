@@ -95,12 +95,25 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _commands() -> dict[str, type[Command]]:
+    from minilm.cli.compare import Compare
     from minilm.cli.describe import Describe
+    from minilm.cli.exporting import Export
+    from minilm.cli.golden import Golden
     from minilm.cli.gradcheck import Gradcheck
+    from minilm.cli.importing import Import
     from minilm.cli.pretrain import Pretrain
     from minilm.cli.sample import Sample
 
-    return {"pretrain": Pretrain, "sample": Sample, "describe": Describe, "gradcheck": Gradcheck}
+    return {
+        "pretrain": Pretrain,
+        "sample": Sample,
+        "describe": Describe,
+        "gradcheck": Gradcheck,
+        "golden": Golden,
+        "compare": Compare,
+        "import": Import,
+        "export": Export,
+    }
 
 
 def _overview() -> str:

@@ -3,7 +3,7 @@
 Without it each new token would run the whole context through the model again. With it a
 token costs one position of arithmetic and one reading of the weights and the cache.
 
-The arrays are allocated once, for `block_size` positions; a forward pass appends to them.
+The arrays are allocated once; a forward pass appends to them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Cache"]
 
 
 class _LayerCache:
-    """One layer's keys and values, (B, K, block_size, D) each."""
+    """One layer's keys and values, (B, K, S, D) each."""
 
     def __init__(self, owner: Cache, keys: NDArray, values: NDArray) -> None:
         self._owner = owner
@@ -38,10 +38,17 @@ class _LayerCache:
 class Cache:
     """The caches of all layers of a model.
 
+    Parameters
+    ----------
+    model : GPT
+    batch_size : int
+    n_positions : int, optional
+        How many to hold at most; `block_size` if not given.
+
     Attributes
     ----------
     length : int
-        Positions held; at most the model's `block_size`.
+        Positions held.
 
     Examples
     --------
@@ -53,9 +60,10 @@ class Cache:
     (3, (1, 9))
     """
 
-    def __init__(self, model: GPT, batch_size: int = 1) -> None:
+    def __init__(self, model: GPT, batch_size: int = 1, n_positions: int | None = None) -> None:
         c = model.config
-        shape = (2, c.n_layer, batch_size, c.kv_heads, c.block_size, c.head_size)
+        n_positions = min(n_positions or c.block_size, c.block_size)
+        shape = (2, c.n_layer, batch_size, c.kv_heads, n_positions, c.head_size)
         keys, values = np.zeros(shape, model.parameters.values.dtype)
         self.model = model
         self.length = 0

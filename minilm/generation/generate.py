@@ -69,7 +69,7 @@ def generate(
         raise MinilmError("the prompt has no tokens; give at least one")
     sampling.check(temperature, top_k, top_p)
     tokens = [int(token) for token in prompt]
-    cache, first, seen = Cache(model), 0, 0
+    cache, first, seen = Cache(model, n_positions=len(tokens) + max_tokens), 0, 0
     for _ in range(max_tokens):
         start = window(len(tokens), model.config.block_size)
         if start != first or not use_cache:

@@ -3,8 +3,9 @@
 The formulas, shapes and derivations stand in the reference; here is what makes them
 fast. A file holds the public `forward` and `backward`, which check and lay out their
 arguments, and the compiled loops beneath them. Shared by all: `jit` (how they are
-compiled and cached), `layout`, `exponential` and `tiles`. `linear` and `softmax` have no
-twin: for them NumPy is already best.
+compiled and cached), `layout`, `exponential` and `tiles`. `linear` has no twin, since BLAS
+is already best; nor have `softmax`, which runs inside attention and the loss, and `tanh`,
+which one small vector a sequence goes through.
 
 The rules that the loops follow
 -------------------------------

@@ -150,6 +150,31 @@ class GPTConfig(ModelConfig):
         return self.head_dim or self.n_embd // self.n_head
 
     @property
+    def grouped(self) -> bool:
+        """Whether several query heads share a key-value head."""
+        return self.kv_heads != self.n_head
+
+    @property
+    def wide(self) -> bool:
+        """Whether the heads together have another size than the embedding."""
+        return self.head_size * self.n_head != self.n_embd
+
+    @property
+    def even_attention_bias(self) -> bool:
+        """Whether both of attention's linear maps have biases, or neither."""
+        return self.qkv_bias == self.projection_bias
+
+    @property
+    def qkv_bias(self) -> bool:
+        """Whether queries, keys and values have biases."""
+        return self.bias if self.attention_bias == "same" else self.attention_bias != "none"
+
+    @property
+    def projection_bias(self) -> bool:
+        """Whether attention's second linear map has a bias."""
+        return self.bias if self.attention_bias == "same" else self.attention_bias == "all"
+
+    @property
     def kv_heads(self) -> int:
         """K, resolved."""
         return self.n_kv_head or self.n_head

@@ -143,8 +143,6 @@ class GPT(Model):
 
 def _block_options(config: GPTConfig) -> BlockOptions:
     c = config
-    biased = {"same": (c.bias, c.bias), "none": (False, False), "qkv": (True, False)}
-    qkv_bias, projection_bias = biased.get(c.attention_bias, (True, True))
     attention = AttentionOptions(
         n_head=c.n_head,
         n_kv_head=c.kv_heads,
@@ -152,8 +150,8 @@ def _block_options(config: GPTConfig) -> BlockOptions:
         rotary=c.rotary,
         qk_norm=c.qk_norm,
         norm_eps=c.norm_eps,
-        qkv_bias=qkv_bias,
-        projection_bias=projection_bias,
+        qkv_bias=c.qkv_bias,
+        projection_bias=c.projection_bias,
         dropout=c.dropout,
     )
     return BlockOptions(

@@ -5,7 +5,7 @@ Every recipe here changes the frequencies of `minilm.reference.rope`, never the 
     linear     all frequencies divided by `factor`: positions are squeezed together
                (Chen et al., "Extending Context Window ... via Positional Interpolation", 2023)
     dynamic    beyond the original context n, a larger base: base * s^(R / (R - 2)) with
-               s = factor * length / n - (factor - 1)   (NTK-aware scaling, as published code has it)
+               s = factor * length / n - (factor - 1)        (NTK-aware scaling)
     yarn       low frequencies divided by `factor`, high ones kept, a ramp between them, and
                both tables times `attention_factor`     (Peng et al., "YaRN", 2023)
     llama3     the same idea with the ramp laid over wavelengths (Grattafiori et al.,

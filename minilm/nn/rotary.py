@@ -24,7 +24,7 @@ class Rotary:
     n_channel : int
         R, the channels of each head that turn; even, at most D.
     base : float
-        The slowest pair turns once in 2 pi base positions.
+        The slowest pair turns once in 2 pi base^(1 - 2/R) positions.
     scaling : RopeScaling
         For contexts longer than the model was first trained on.
     """

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
 
 from minilm import tokenizers
 from minilm.errors import MinilmError
+from minilm.evaluation.encoder import Encoder
 from minilm.generation.pretrained import Pretrained
+from minilm.models.architectures import build
 from minilm.models.gpt import GPT
+from minilm.models.model import Model
 from minilm.recipes.reading import parse
 from minilm.recipes.recipe import Recipe
+from minilm.tokenizers import Tokenizer
 from minilm.training import checkpoint
 from minilm.training.reporter import Reporter, Silent
 from minilm.training.run import CONFIG, TOKENIZER, Run
 
-__all__ = ["best_checkpoint", "load", "read_config"]
+__all__ = ["Parts", "best_checkpoint", "load", "load_encoder", "load_parts", "read_config"]
 
 
 def read_config(run: Path) -> Recipe:
@@ -46,23 +54,77 @@ def best_checkpoint(run: Path, reporter: Reporter) -> tuple[Path, int]:
     return folder, state["progress"]["step"]
 
 
-def load(run: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Pretrained:
-    """The model of a run, from its best checkpoint.
+class Parts(NamedTuple):
+    """What a run is made of."""
+
+    model: Model
+    tokenizer: Tokenizer | None  # None where imported weights came without
+    step: int
+    recipe: Recipe
+
+
+def load_parts(
+    run: str | os.PathLike[str],
+    *,
+    dtype: DTypeLike = np.float32,
+    reporter: Reporter | None = None,
+) -> Parts:
+    """The model of a run, from its best checkpoint, and its tokenizer.
 
     Parameters
     ----------
     run : path
-        The folder that ``minilm pretrain`` wrote.
+    dtype : float32 or float64
+        Of the model; the checkpoint's float32 values are exact in both.
 
     Raises
     ------
     MinilmError
-        If it holds no run, or no whole checkpoint.
+        If the folder holds no run, or no whole checkpoint.
     """
     path = Path(run)
     recipe = read_config(path)
-    reporter = reporter or Silent()
-    folder, step = best_checkpoint(path, reporter)
-    model = GPT(recipe.model, seed=None)
+    folder, step = best_checkpoint(path, reporter or Silent())
+    model = build(recipe.model, dtype=dtype, seed=None)
     checkpoint.load_parameters(folder, model.parameters)
-    return Pretrained(model, tokenizers.load(path / TOKENIZER), step)
+    none = recipe.objective == "none" and not (path / TOKENIZER).exists()
+    tokenizer = None if none else tokenizers.load(path / TOKENIZER)
+    return Parts(model, tokenizer, step, recipe)
+
+
+def load(run: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Pretrained:
+    """The language model of a run, from its best checkpoint.
+
+    Parameters
+    ----------
+    run : path
+        The folder that ``minilm pretrain`` or ``minilm import`` wrote.
+
+    Raises
+    ------
+    MinilmError
+        If it holds no run, no whole checkpoint, no tokenizer, or a model that cannot write.
+    """
+    model, tokenizer, step, _ = load_parts(run, reporter=reporter)
+    if not isinstance(model, GPT):
+        raise MinilmError(
+            f"{run} holds an encoder ({model.config.architecture}), which writes no text; "
+            "load_encoder gives its vectors"
+        )
+    if tokenizer is None:
+        raise MinilmError(f"{run} has no {TOKENIZER}: its weights were imported without one")
+    return Pretrained(model, tokenizer, step)
+
+
+def load_encoder(run: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Encoder:
+    """The model of a run as an encoder of texts, from its best checkpoint.
+
+    Raises
+    ------
+    MinilmError
+        If it holds no run, no whole checkpoint or no tokenizer.
+    """
+    model, tokenizer, step, _ = load_parts(run, reporter=reporter)
+    if tokenizer is None:
+        raise MinilmError(f"{run} has no {TOKENIZER}: its weights were imported without one")
+    return Encoder(model, tokenizer, step)

@@ -205,5 +205,11 @@ def _from_text(key: str, text: str, kind: Any) -> Any:
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe with every default written out; `parse` reads it back as it was."""
-    return tomli_w.dumps(_tree(recipe))
+    """The recipe with every default written out; `parse` reads it back as it was.
+
+    The one table left out is ``[model.rope_scaling]`` where nothing is scaled.
+    """
+    tree = _tree(recipe)
+    if tree["model"].get("rope_scaling", {}).get("kind") == "none":
+        del tree["model"]["rope_scaling"]
+    return tomli_w.dumps(tree)

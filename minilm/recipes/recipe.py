@@ -15,7 +15,7 @@ from minilm.training.config import TrainingConfig
 __all__ = ["DataConfig", "Recipe", "SampleConfig"]
 
 OBJECTIVES = ("next_token", "none")
-CHOICES = {"tokenizer": tuple(KINDS), "split": METHODS}
+CHOICES = {"tokenizer": (*KINDS, "imported"), "split": METHODS}
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class DataConfig:
         An embedded corpus (``python-docs``), or the path of a text file or folder.
         Empty: the recipe leaves it to whoever runs it (``--data``).
     tokenizer : "bytes" or "chars"
+        "imported" in a run whose weights were imported: that of its ``tokenizer.json``.
     validation : float
         Share of the text that is held out.
     split : "document" or "position"

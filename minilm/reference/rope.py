@@ -68,7 +68,7 @@ def tables(
     """cos and sin (T, R/2) of the positions start .. start + T - 1.
 
     The angles are float64 whatever `dtype` the tables have: at position 10 000 a float32
-    angle would be wrong by 1e-3. `scale` multiplies both tables; only YaRN and its kin,
+    angle would be wrong by up to 5e-4. `scale` multiplies both tables; only YaRN and its kin,
     which sharpen attention that way, set it.
 
     Examples

@@ -84,6 +84,10 @@ class Tokenizer(ABC):
             If the text holds a character that the tokenizer cannot represent.
         """
 
+    def encode_whole(self, text: str) -> NDArray:
+        """The ids of a text that stands alone: with special tokens around, where it is usual."""
+        return self.encode(text)
+
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """What `from_dict` needs, in JSON's types."""

@@ -12,10 +12,12 @@ from minilm.errors import MinilmError, did_you_mean
 from minilm.tokenizers.base import FORMAT, VERSION, Tokenizer
 from minilm.tokenizers.byte import BytesTokenizer
 from minilm.tokenizers.character import CharTokenizer
+from minilm.tokenizers.hugging_face import HuggingFaceTokenizer
 
 __all__ = ["KINDS", "build", "load"]
 
 KINDS: dict[str, type[Tokenizer]] = {kind.kind: kind for kind in (BytesTokenizer, CharTokenizer)}
+_READABLE = KINDS | {HuggingFaceTokenizer.kind: HuggingFaceTokenizer}
 
 
 class HasText(Protocol):
@@ -47,7 +49,7 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
     """The tokenizer that `Tokenizer.save` wrote.
 
     The file is a JSON object with "format": "minilm tokenizer", "version": 1 and "type",
-    which is "bytes" or "chars"; the other fields are those of the type's `to_dict`.
+    which is "bytes", "chars" or "huggingface"; the other fields are those of the type's `to_dict`.
 
     Raises
     ------
@@ -73,6 +75,6 @@ def _parse(data: bytes) -> Tokenizer:
     if fields.get("version") != VERSION:
         raise MinilmError(f"its version is {fields.get('version')!r}; this program reads {VERSION}")
     kind = fields.get("type")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise MinilmError(f"its type is {kind!r}{did_you_mean(str(kind), KINDS)}")
-    return KINDS[kind].from_dict(fields)
+    if not isinstance(kind, str) or kind not in _READABLE:
+        raise MinilmError(f"its type is {kind!r}{did_you_mean(str(kind), _READABLE)}")
+    return _READABLE[kind].from_dict(fields)

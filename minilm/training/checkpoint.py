@@ -2,7 +2,7 @@
 
     step-000400/
         model.safetensors        every parameter by name
-        optimizer.safetensors    m.NAME and v.NAME
+        optimizer.safetensors    m.NAME and v.NAME; absent where weights were imported
         state.json               progress, and the SHA-256 of the other two and of itself
 
 A checkpoint is written under a temporary name, flushed to disk, then renamed; a rename
@@ -64,9 +64,11 @@ def steps(run: Path) -> list[int]:
 
 
 def save(
-    run: Path, step: int, parameters: Parameters, optimizer: AdamW, progress: dict[str, Any]
+    run: Path, step: int, parameters: Parameters, optimizer: AdamW | None, progress: dict[str, Any]
 ) -> Path:
     """Write the checkpoint of `step`; returns its folder.
+
+    Without an optimiser the parameters alone are written: those of imported weights.
 
     Raises
     ------
@@ -79,16 +81,19 @@ def save(
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         save_file({p.name: p.value for p in parameters}, temporary / MODEL)
-        save_file(_moments(parameters, optimizer), temporary / OPTIMIZER)
+        files = [MODEL]
+        if optimizer:
+            save_file(_moments(parameters, optimizer), temporary / OPTIMIZER)
+            files.append(OPTIMIZER)
         state: dict[str, Any] = {
             "format": 1,
-            "n_updates": optimizer.n_updates,
+            "n_updates": optimizer.n_updates if optimizer else 0,
             "progress": {k: v if v != float("inf") else None for k, v in progress.items()},
-            "sha256": {file: _sha256(temporary / file) for file in (MODEL, OPTIMIZER)},
+            "sha256": {file: _sha256(temporary / file) for file in files},
         }
         state["sha256"][STATE] = _state_digest(state)
         (temporary / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
-        for file in (MODEL, OPTIMIZER, STATE):
+        for file in (*files, STATE):
             # safetensors lets nobody else read its files; the user's own mask should decide.
             (temporary / file).chmod((temporary / STATE).stat().st_mode)
             _flush(temporary / file)
@@ -100,9 +105,9 @@ def save(
         shutil.rmtree(temporary, ignore_errors=True)
         kept = steps(run)
         last = f"the last whole one is {name(kept[-1])}" if kept else "none was written before"
+        go_on = f", then continue with: minilm pretrain --resume {run}" if optimizer else ""
         raise MinilmError(
-            f"cannot write checkpoint {folder}: {error}; {last}; make room, then continue "
-            f"with: minilm pretrain --resume {run}"
+            f"cannot write checkpoint {folder}: {error}; {last}; make room{go_on}"
         ) from None
     return folder
 
@@ -199,7 +204,7 @@ def _fill(path: Path, views: dict[str, NDArray]) -> None:
         odd = sorted(tensors.keys() ^ views.keys())[0]
         raise MinilmError(f"{path}: {odd} is in one of the file and the configured model only")
     for key, view in views.items():
-        if tensors[key].shape != view.shape or tensors[key].dtype != view.dtype:
+        if tensors[key].shape != view.shape or not np.can_cast(tensors[key].dtype, view.dtype):
             raise MinilmError(
                 f"{path}: {key} is {tensors[key].dtype} {tensors[key].shape}, "
                 f"but config.toml asks for {view.dtype} {view.shape}"

@@ -58,7 +58,10 @@ def test_version(capsys):
     ("words", "message"),
     [
         (["pretrian"], "no command 'pretrian'; did you mean 'pretrain'?"),
-        (["--jsn"], "no option '--jsn'; choose from describe, gradcheck, pretrain, sample"),
+        (
+            ["--jsn"],
+            "no option '--jsn'; choose from describe, export, gradcheck, import, pretrain, sample",
+        ),
         (["pretrain", "--sed", "3"], "unknown: --sed, 3; did you mean --seed?"),
         (["pretrain", "--seed", "x"], "--seed: 'x' is not a whole number; see minilm pretrain"),
         (["pretrain", "--seed"], "--seed needs a value"),

@@ -1,0 +1,76 @@
+"""Vectors of whole texts: the mean of a model's features, and what lies near.
+
+    v = sum_t mask_t x_t / sum_t mask_t,    then v / |v|
+
+Shapes: features x (B, T, C), mask (B, T), v (B, C).
+
+Source: Reimers and Gurevych, "Sentence-BERT" (2019), section 3, for the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilm.models.model import Model
+
+__all__ = ["nearest", "sentence_vectors"]
+
+
+def sentence_vectors(
+    model: Model, sequences: Sequence[NDArray], *, batch_size: int = 32, normalize: bool = True
+) -> NDArray:
+    """Vectors (N, C) of N sequences of ids.
+
+    Sequences of like length run together, padded; padding is neither attended to nor
+    averaged over. An empty sequence has the zero vector.
+
+    Examples
+    --------
+    >>> from minilm.models.bert import BERT
+    >>> from minilm.models.bert_config import BERTConfig
+    >>> model = BERT(BERTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=4))
+    >>> vectors = sentence_vectors(model, [np.array([1, 2, 3]), np.array([4])])
+    >>> vectors.shape, (vectors**2).sum(axis=1).round(3).tolist()
+    ((2, 4), [1.0, 1.0])
+    """
+    vectors = np.zeros((len(sequences), model.config.n_embd), model.parameters.values.dtype)
+    order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
+    order = [i for i in order if len(sequences[i])]
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        longest = max(len(sequences[i]) for i in rows)
+        tokens = np.zeros((len(rows), longest), np.int64)
+        mask = np.zeros((len(rows), longest), bool)
+        for row, i in enumerate(rows):
+            tokens[row, : len(sequences[i])] = sequences[i]
+            mask[row, : len(sequences[i])] = True
+        x, _ = model.features(tokens, key_mask=mask)
+        vectors[rows] = (x * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    if normalize:
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.where(lengths == 0, 1, lengths)
+    return vectors
+
+
+def nearest(vectors: NDArray, queries: NDArray, k: int) -> tuple[NDArray, NDArray]:
+    """The k vectors (N, C) with the largest scalar products with each query (M, C).
+
+    Exact, by one matrix product. Ties go to the earlier vector.
+
+    Returns
+    -------
+    indices, scores : ndarray (M, min(k, N))
+        Best first.
+
+    Examples
+    --------
+    >>> indices, scores = nearest(np.eye(3), np.array([[0.1, 0.9, 0.5]]), k=2)
+    >>> indices.tolist(), scores.tolist()
+    ([[1, 2]], [[0.9, 0.5]])
+    """
+    scores = queries @ vectors.T
+    indices = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return indices, np.take_along_axis(scores, indices, axis=1)

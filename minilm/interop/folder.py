@@ -1,0 +1,178 @@
+"""A Hugging Face folder read: configuration, weights and tokenizer, each checked by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minilm import machine
+from minilm.errors import MinilmError, did_you_mean
+from minilm.interop import fields, json_file
+from minilm.interop.families import FAMILIES
+from minilm.interop.family import Family
+from minilm.interop.layout import Piece
+from minilm.interop.tensor_folder import TensorFolder
+from minilm.models.architectures import MODELS, build
+from minilm.models.model import Model
+from minilm.models.model_config import ModelConfig
+
+__all__ = ["CONFIG", "Imported", "read"]
+
+CONFIG = "config.json"
+# Names of a norm's gain and bias in checkpoints of 2018, converted from TensorFlow.
+_OLD_NAMES = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+
+
+@dataclass
+class Imported:
+    """A model made from a folder.
+
+    Attributes
+    ----------
+    model : Model
+    family : Family
+    notes : list of str
+        One line for each thing that a careful reader would want to know.
+    """
+
+    model: Model
+    family: Family
+    notes: list[str] = field(default_factory=list)
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    dtype: DTypeLike = np.float32,
+    ignore: Collection[str] = (),
+) -> Imported:
+    """Make a model of a folder, reading block by block into its one array.
+
+    Parameters
+    ----------
+    path : path
+        The folder, with ``config.json`` and safetensors weights.
+    dtype : float32 or float64
+        Of the model; bfloat16 and float16 weights convert exactly to both.
+    ignore : collection of str
+        Fields of ``config.json`` to pass over although they are not supported.
+
+    Raises
+    ------
+    MinilmError
+        Naming the file and the field or tensor at fault.
+    """
+    folder = Path(path)
+    raw = json_file.read(folder / CONFIG)
+    family = _family(raw, folder / CONFIG)
+    tensors = TensorFolder(folder)
+    names = _resolved(tensors.names, family)
+    try:
+        values = fields.read(raw, family.fields, CONFIG, ignore)
+        config = family.config(values, names)
+        pieces = list(family.pieces(config))
+    except MinilmError as error:
+        raise MinilmError(f"{folder}: {error}") from None
+    left_out = _check(folder, config, pieces, tensors, names, family)
+    _refuse_what_cannot_fit(config, np.dtype(dtype).itemsize)
+    model = build(config, dtype=dtype, seed=None)
+    for piece in pieces:
+        value = model.parameters[piece.parameter].value
+        for rows, block in tensors.blocks(names[piece.tensor], value.dtype):
+            piece.put(value, rows if isinstance(rows, slice) else slice(None), block)
+    return Imported(model, family, _notes(tensors, left_out))
+
+
+def _family(raw: dict[str, Any], where: Path) -> Family:
+    model_type = raw.get("model_type")
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
+        near = did_you_mean(str(model_type), FAMILIES)
+        raise MinilmError(f"{where}: model_type = {model_type!r} is not supported{near}")
+    family = FAMILIES[model_type]
+    classes = raw.get("architectures") or []
+    if (
+        isinstance(classes, list)
+        and classes
+        and not set(map(str, classes)) & {*family.architectures}
+    ):
+        raise MinilmError(
+            f"{where}: architectures = {classes[0]!r} is not supported; "
+            f"{' or '.join(family.architectures)} is"
+        )
+    return family
+
+
+def _resolved(names: Collection[str], family: Family) -> dict[str, str]:
+    """The usual name of each tensor -> its name in this folder.
+
+    A checkpoint without a head leaves the prefix out, and very old ones call a norm's
+    gain and bias gamma and beta.
+    """
+    found = {}
+    bare = not any(name.startswith(family.prefix) for name in names)
+    for name in names:
+        usual = name
+        for new, old in _OLD_NAMES.items():
+            usual = usual.replace(old, new)
+        if bare and not usual.startswith(("cls.", "lm_head.", "embed_out.")):
+            usual = family.prefix + usual
+        found[usual] = name
+    return found
+
+
+def _check(
+    folder: Path,
+    config: ModelConfig,
+    pieces: list[Piece],
+    tensors: TensorFolder,
+    names: Mapping[str, str],
+    family: Family,
+) -> list[str]:
+    """Refuse missing, surplus and misshapen tensors; returns those that are left out."""
+    shapes = {p.name: p.shape for p in MODELS[config.architecture].declare(config)}
+    wanted = {piece.tensor: piece.shape(shapes[piece.parameter]) for piece in pieces}
+    for name, shape in wanted.items():
+        if name not in names:
+            raise MinilmError(f"{folder}: the tensor {name} is missing, which {CONFIG} implies")
+        found = tensors.shape(names[name])
+        if found != shape:
+            raise MinilmError(
+                f"{folder}: {name} has the shape {found}, but {CONFIG} implies {shape}"
+            )
+    surplus = [name for name in names if name not in wanted]
+    for name in surplus:
+        if not any(fnmatch(name, pattern) for pattern in family.left_out):
+            raise MinilmError(
+                f"{folder}: the tensor {names[name]} is none that {family.model_type} with this "
+                f"{CONFIG} has"
+            )
+    return surplus
+
+
+def _refuse_what_cannot_fit(config: ModelConfig, itemsize: int) -> None:
+    needed = config.n_parameters() * itemsize
+    available = machine.available_bytes()
+    if needed > available:
+        raise MinilmError(
+            f"the model has {config.n_parameters():,} parameters and needs "
+            f"{needed / 2**30:.1f} GiB; {available / 2**30:.1f} GiB are free"
+        )
+
+
+def _notes(tensors: TensorFolder, left_out: list[str]) -> list[str]:
+    notes = []
+    if left_out:
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        notes.append(f"left out, since no parameter corresponds: {left_out[0]}{more}")
+    for name, count in tensors.rounded.items():
+        notes.append(f"{name}: {count:,} entries were rounded to the model's precision")
+    for name, count in tensors.not_finite.items():
+        notes.append(f"{name} holds {count:,} numbers that are NaN or infinite")
+    return notes

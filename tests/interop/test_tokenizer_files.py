@@ -1,0 +1,89 @@
+"""Tokenizer files of a folder: the present form, the two old ones, and ours written for others."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from minilm.errors import MinilmError
+from minilm.interop import tokenizer_files
+from minilm.tokenizers.byte import BytesTokenizer
+from minilm.tokenizers.character import CharTokenizer
+
+BERT_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "play", "##ing", "the"]
+
+
+def test_a_folder_without_any(tmp_path: Path) -> None:
+    assert tokenizer_files.read(tmp_path) is None
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    tokenizer_files.write(BytesTokenizer(), tmp_path, block_size=8)
+    tokenizer = tokenizer_files.read(tmp_path)
+    assert tokenizer.end_of_text == 256
+    assert [tokenizer.token_bytes(i) for i in range(256)] == [bytes([i]) for i in range(256)]
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert settings["model_max_length"] == 8
+    assert settings["eos_token"] == "<|endoftext|>"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("tokenizer.json", "{", "JSON"),
+        ("tokenizer.json", "[]", "object"),
+        ("tokenizer.json", "{}", "no sound vocabulary"),
+        ("tokenizer_config.json", "3", "object"),
+    ],
+)
+def test_unsound_files(file: str, content: str, message: str, tmp_path: Path) -> None:
+    tokenizer_files.write(BytesTokenizer(), tmp_path, block_size=8)
+    (tmp_path / file).write_text(content)
+    with pytest.raises(MinilmError, match=message) as raised:
+        tokenizer_files.read(tmp_path)
+    assert str(tmp_path) in str(raised.value)
+
+
+def test_old_forms_need_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "tokenizers", None)
+    (tmp_path / "vocab.txt").write_text("\n".join(BERT_WORDS))
+    with pytest.raises(MinilmError, match=r"pip install 'minilm\[hf\]'"):
+        tokenizer_files.read(tmp_path)
+
+
+@pytest.mark.oracle
+def test_word_piece_from_its_vocabulary(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers")
+    (tmp_path / "vocab.txt").write_text("\n".join(BERT_WORDS), encoding="utf-8")
+    tokenizer = tokenizer_files.read(tmp_path)
+    assert tokenizer.encode_whole("the PLAYING").tolist() == [2, 7, 5, 6, 3]
+    (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    assert tokenizer_files.read(tmp_path).encode("PLAYING").tolist() == [1]
+
+
+@pytest.mark.oracle
+def test_byte_level_from_its_merges(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers")
+    vocabulary = {"t": 0, "h": 1, "e": 2, "th": 3, "Ġ": 4, "the": 5, "<|endoftext|>": 6}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+    (tmp_path / "merges.txt").write_text("#version: 0.2\nt h\nth e\n", encoding="utf-8")
+    tokenizer = tokenizer_files.read(tmp_path)
+    assert tokenizer.encode("the the").tolist() == [5, 4, 5]
+    assert tokenizer.decode([5, 4, 0]) == "the t"
+    assert tokenizer.end_of_text == 6
+    (tmp_path / "merges.txt").write_text("no merge at all\n", encoding="utf-8")
+    with pytest.raises(MinilmError, match="cannot be read"):
+        tokenizer_files.read(tmp_path)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("text", ["The né 👍\n\tend", "", " a  b ", "\u0000\u007f"])
+def test_ours_give_the_same_ids_to_others(text: str, tmp_path: Path) -> None:
+    package = pytest.importorskip("tokenizers")
+    for ours in (BytesTokenizer(), CharTokenizer.train([text + "xyz"], with_end_of_text=True)):
+        tokenizer_files.write(ours, tmp_path, block_size=8)
+        theirs = package.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+        ids = theirs.encode(text).ids
+        assert ids == ours.encode(text).tolist()
+        assert theirs.decode(ids) == text
+        assert theirs.token_to_id("<|endoftext|>") == ours.end_of_text
