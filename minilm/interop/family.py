@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from minilm.errors import MinilmError, did_you_mean
@@ -46,8 +46,13 @@ class Family:
         What our configuration must have for the family to express it: attribute -> values.
     prefix : str
         Of the names of tensors, which a checkpoint without a head leaves out.
+    copies : tuple of str
+        Patterns (fnmatch) of tensors that are no parameters: tables that follow from the
+        configuration, and the second name of a tied weight.
     left_out : tuple of str
-        Patterns (fnmatch) of tensors that are no parameters, or of parts not taken over.
+        Patterns of parameters of parts that are not taken over, which is told.
+    tied : mapping of str to str
+        A tensor that a file may hold beside the one it is tied to: copy -> source.
     """
 
     model_type: str
@@ -58,7 +63,9 @@ class Family:
     pieces: Callable[[Any], Iterable[Piece]]
     needs: Mapping[str, Container[Any]]
     prefix: str
+    copies: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    tied: Mapping[str, str] = field(default_factory=dict)
 
     def obstacle(self, config: Any) -> str:
         """Why the family cannot express a configuration; empty if it can."""

@@ -19,17 +19,20 @@ REQUIRED: Any = object()
 
 # What describes the file, the training or the use of a model, and not the function it is.
 _HARMLESS = """
-    _name_or_path architectures auto_map bad_words_ids begin_suppress_tokens bos_token_id
-    chunk_size_feed_forward classifier_dropout decoder_start_token_id do_sample dtype
-    early_stopping eos_token_id finetuning_task forced_bos_token_id forced_eos_token_id
-    gradient_checkpointing id2label initializer_range label2id length_penalty max_length
-    max_window_layers min_length model_type n_ctx no_repeat_ngram_size num_beam_groups
-    num_beams num_labels num_return_sequences output_attentions output_hidden_states
-    output_scores pad_token_id prefix pretraining_tp problem_type remove_invalid_values
-    repetition_penalty return_dict return_dict_in_generate sep_token_id summary_activation
-    summary_first_dropout summary_proj_to_labels summary_type summary_use_proj suppress_tokens
-    task_specific_params temperature tf_legacy_loss tie_encoder_decoder tokenizer_class top_k
-    top_p torch_dtype torchscript transformers_version typical_p use_bfloat16 use_cache
+    _attn_implementation _attn_implementation_autoset _name_or_path _num_labels architectures
+    attn_implementation auto_map bad_words_ids begin_suppress_tokens bos_token_id
+    chunk_size_feed_forward classifier_dropout decoder_start_token_id directionality do_sample
+    dtype early_stopping eos_token_id finetuning_task forced_bos_token_id forced_eos_token_id
+    gradient_checkpointing id2label initializer_range is_llama_config label2id length_penalty
+    max_length max_window_layers min_length model_type n_ctx no_repeat_ngram_size
+    num_beam_groups num_beams num_labels num_return_sequences output_attentions
+    output_hidden_states output_past output_scores pad_token_id pooler_fc_size
+    pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type prefix
+    pretraining_tp problem_type remove_invalid_values repetition_penalty return_dict
+    return_dict_in_generate sep_token_id summary_activation summary_first_dropout
+    summary_proj_to_labels summary_type summary_use_proj suppress_tokens task_specific_params
+    temperature tf_legacy_loss tie_encoder_decoder tokenizer_class top_k top_p torch_dtype
+    torchscript transformers.js_config transformers_version typical_p use_bfloat16 use_cache
 """
 HARMLESS = frozenset(_HARMLESS.split())
 
@@ -87,6 +90,8 @@ def _value(raw: dict[str, Any], field: Field, where: str, ignore: Collection[str
         return field.default
     if field.kind is float and type(value) is int and abs(value) < 2**53:
         value = float(value)
+    if isinstance(value, dict):
+        value = {name: inner for name, inner in value.items() if name not in ignore}
     if type(value) is not field.kind:
         raise MinilmError(f"{where}: {field.name} = {_short(value)}: expected {_KINDS[field.kind]}")
     if isinstance(value, int) and abs(value) >= 2**31:

@@ -73,20 +73,21 @@ def read(
     raw = json_file.read(folder / CONFIG)
     family = _family(raw, folder / CONFIG)
     tensors = TensorFolder(folder)
-    names = _resolved(tensors.names, family)
     try:
+        names = _resolved(tensors.names, family)
         values = fields.read(raw, family.fields, CONFIG, ignore)
         config = family.config(values, names)
-        pieces = list(family.pieces(config))
+        pieces = _checked(config, tensors, names, family)
+        left_out = _left_out({piece.tensor for piece in pieces}, names, family)
     except MinilmError as error:
         raise MinilmError(f"{folder}: {error}") from None
-    left_out = _check(folder, config, pieces, tensors, names, family)
     _refuse_what_cannot_fit(config, np.dtype(dtype).itemsize)
     model = build(config, dtype=dtype, seed=None)
     for piece in pieces:
         value = model.parameters[piece.parameter].value
         for rows, block in tensors.blocks(names[piece.tensor], value.dtype):
             piece.put(value, rows if isinstance(rows, slice) else slice(None), block)
+    _check_copies(folder, model, pieces, tensors, names, family)
     return Imported(model, family, _notes(tensors, left_out))
 
 
@@ -123,37 +124,76 @@ def _resolved(names: Collection[str], family: Family) -> dict[str, str]:
             usual = usual.replace(old, new)
         if bare and not usual.startswith(("cls.", "lm_head.", "embed_out.")):
             usual = family.prefix + usual
+        if usual in found:
+            raise MinilmError(f"{found[usual]} and {name} are two names of the same tensor")
         found[usual] = name
     return found
 
 
-def _check(
+def _checked(
+    config: ModelConfig, tensors: TensorFolder, names: dict[str, str], family: Family
+) -> list[Piece]:
+    """The pieces of a model, each of which is there and has its shape.
+
+    One by one, so that absurd sizes in a configuration end at the first tensor that is not.
+    """
+    if config.tied_head:
+        for copy, source in family.tied.items():
+            if source not in names and copy in names:
+                names[source] = names.pop(copy)
+    if config.n_layer > len(names):
+        raise MinilmError(f"{config.n_layer} layers, but the folder has {len(names)} tensors")
+    shapes = {p.name: p.shape for p in MODELS[config.architecture].declare(config)}
+    pieces = []
+    for piece in family.pieces(config):
+        if piece.tensor not in names:
+            raise MinilmError(f"the tensor {piece.tensor} is missing, which {CONFIG} implies")
+        name, shape = names[piece.tensor], piece.shape(shapes[piece.parameter])
+        if tensors.shape(name) != shape:
+            raise MinilmError(
+                f"{name} has the shape {tensors.shape(name)}, but {CONFIG} implies {shape}"
+            )
+        pieces.append(piece)
+    return pieces
+
+
+def _left_out(taken: Collection[str], names: Mapping[str, str], family: Family) -> list[str]:
+    """The parameters of parts that are not taken over; refuses tensors that are unknown."""
+    left_out = []
+    for name in names:
+        if name in taken or any(fnmatch(name, pattern) for pattern in family.copies):
+            continue
+        if not any(fnmatch(name, pattern) for pattern in family.left_out):
+            raise MinilmError(
+                f"the tensor {names[name]} is none that {family.model_type} with this {CONFIG} has"
+            )
+        left_out.append(names[name])
+    return left_out
+
+
+def _check_copies(
     folder: Path,
-    config: ModelConfig,
+    model: Model,
     pieces: list[Piece],
     tensors: TensorFolder,
     names: Mapping[str, str],
     family: Family,
-) -> list[str]:
-    """Refuse missing, surplus and misshapen tensors; returns those that are left out."""
-    shapes = {p.name: p.shape for p in MODELS[config.architecture].declare(config)}
-    wanted = {piece.tensor: piece.shape(shapes[piece.parameter]) for piece in pieces}
-    for name, shape in wanted.items():
-        if name not in names:
-            raise MinilmError(f"{folder}: the tensor {name} is missing, which {CONFIG} implies")
-        found = tensors.shape(names[name])
-        if found != shape:
+) -> None:
+    """Refuse a copy of a tied tensor that is not what it is tied to."""
+    taken = {piece.tensor: piece for piece in pieces}
+    for copy, source in family.tied.items():
+        if copy in taken or copy not in names or source not in taken:
+            continue
+        piece = taken[source]
+        value = piece.get(model.parameters[piece.parameter].value)
+        if tensors.shape(names[copy]) != value.shape or not all(
+            np.array_equal(value[rows], block, equal_nan=True)
+            for rows, block in tensors.blocks(names[copy], value.dtype)
+        ):
             raise MinilmError(
-                f"{folder}: {name} has the shape {found}, but {CONFIG} implies {shape}"
+                f"{folder}: {names[copy]} is not equal to {names[source]}, although "
+                f"tie_word_embeddings in {CONFIG} makes them one"
             )
-    surplus = [name for name in names if name not in wanted]
-    for name in surplus:
-        if not any(fnmatch(name, pattern) for pattern in family.left_out):
-            raise MinilmError(
-                f"{folder}: the tensor {names[name]} is none that {family.model_type} with this "
-                f"{CONFIG} has"
-            )
-    return surplus
 
 
 def _refuse_what_cannot_fit(config: ModelConfig, itemsize: int) -> None:
@@ -170,7 +210,7 @@ def _notes(tensors: TensorFolder, left_out: list[str]) -> list[str]:
     notes = []
     if left_out:
         more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-        notes.append(f"left out, since no parameter corresponds: {left_out[0]}{more}")
+        notes.append(f"left out, since nothing here corresponds: {left_out[0]}{more}")
     for name, count in tensors.rounded.items():
         notes.append(f"{name}: {count:,} entries were rounded to the model's precision")
     for name, count in tensors.not_finite.items():

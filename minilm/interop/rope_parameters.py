@@ -3,7 +3,8 @@
     new   "rope_parameters": {"rope_theta": 10000.0, "rope_type": "linear", "factor": 2.0}
     old   "rope_theta": 10000.0, "rope_scaling": {"type": "linear", "factor": 2.0}
 
-GPT-NeoX's old form has `rotary_emb_base` and `rotary_pct` beside it.
+GPT-NeoX's old form has `rotary_emb_base` and `rotary_pct` beside it. Where a file has both
+objects, `rope_scaling` counts, as in `transformers`.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ __all__ = ["FIELDS", "read", "write"]
 
 FIELDS = (
     Field("rope_parameters", "rope_base, rope_share, rope_scaling", {}, dict),
-    Field("rope_theta", "rope_base", 10000.0, float),
+    Field("rope_theta", "rope_base", None, float),
     Field("rope_scaling", "rope_scaling", {}, dict),
     Field("original_max_position_embeddings", "rope_scaling.original_context", 0),
 )
 _INNER = (
-    Field("rope_theta", "", 0.0, float),
+    Field("rope_theta", "", None, float),
     Field("rope_type", "", "", str),
     Field("type", "", "", str),
-    Field("partial_rotary_factor", "", 0.0, float),
-    Field("factor", "", 0.0, float),
+    Field("partial_rotary_factor", "", None, float),
+    Field("factor", "", None, float),
     Field("original_max_position_embeddings", "", 0, int),
-    Field("attention_factor", "", 0.0, float),
+    Field("attention_factor", "", None, float),
     Field("low_freq_factor", "", 1.0, float),
     Field("high_freq_factor", "", 4.0, float),
     Field("beta_fast", "", 32.0, float),
@@ -44,34 +45,53 @@ _INNER = (
     Field("short_factor", "", [], list),
     Field("long_factor", "", [], list),
 )
+# Without these, what a file means is not known.
+_NEEDED = {
+    "linear": ("factor",),
+    "dynamic": ("factor",),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor"),
+    "longrope": ("short_factor", "long_factor"),
+}
 
 
 def read(
-    values: Mapping[str, Any], where: str, *, base: float = 0.0, share: float = 1.0
+    values: Mapping[str, Any],
+    where: str,
+    *,
+    base: float | None = None,
+    share: float | None = None,
 ) -> dict[str, Any]:
     """Our `rope_base`, `rope_share`, `rope_scaling` and `block_size` from the fields read.
 
     Parameters
     ----------
     values : the fields of `FIELDS` and ``max_position_embeddings``
-    base, share : what holds where the object is silent
+    base, share : what holds where the object is silent; without a share, all channels turn
 
     Raises
     ------
     MinilmError
         Naming what is not supported or impossible.
     """
-    outer = values["rope_parameters"] or values["rope_scaling"]
+    outer = values["rope_scaling"] or values["rope_parameters"]
     inner = read_fields(outer, _INNER, f"{where}: rope_parameters")
     kind = inner["rope_type"] or inner["type"] or "default"
     if kind not in (*KINDS[1:], "default"):
         raise MinilmError(
             f"{where}: rope_type = {kind!r} is not supported{did_you_mean(kind, KINDS[1:])}"
         )
+    for name in ("mscale", "mscale_all_dim"):
+        if inner[name] < 0:
+            raise MinilmError(f"{where}: rope_parameters: {name} = {inner[name]}: negative")
+    for name in _NEEDED.get(kind, ()):
+        if outer.get(name) is None:
+            raise MinilmError(f"{where}: rope_parameters: {name} is missing, which {kind} needs")
     context = values["max_position_embeddings"]
+    if context < 1:
+        raise MinilmError(f"{where}: max_position_embeddings = {context}: must be at least 1")
     found = {
-        "rope_base": inner["rope_theta"] or base or values["rope_theta"],
-        "rope_share": inner["partial_rotary_factor"] or share,
+        "rope_base": _first(inner["rope_theta"], base, values["rope_theta"], 10000.0),
+        "rope_share": _share(inner["partial_rotary_factor"], share, where),
         "block_size": context,
     }
     if kind == "default":
@@ -84,14 +104,12 @@ def read(
             or inner["original_max_position_embeddings"]
             or context
         )
-    factor = inner["factor"]
-    if not factor and kind in ("yarn", "longrope"):
-        factor = context / original
+    factor = _first(inner["factor"], context / max(1, original))
     scaling = RopeScaling(
         kind=kind,
-        factor=factor or 1.0,
+        factor=factor,
         original_context=0 if kind == "linear" else original,
-        attention_factor=_attention_factor(kind, factor or 1.0, inner, original),
+        attention_factor=_attention_factor(kind, factor, inner, original),
         low_frequency_factor=inner["low_freq_factor"],
         high_frequency_factor=inner["high_freq_factor"],
         beta_fast=inner["beta_fast"],
@@ -105,11 +123,24 @@ def read(
     return found | {"rope_scaling": scaling}
 
 
+def _first(*numbers: float | None) -> float:
+    return next(number for number in numbers if number is not None)
+
+
+def _share(found: float | None, share: float | None, where: str) -> float:
+    if share is None and found not in (None, 1.0):
+        # transformers passes over it in these families, whose channels all turn.
+        raise MinilmError(
+            f"{where}: rope_parameters: partial_rotary_factor = {found} is not supported; 1.0 is"
+        )
+    return _first(found, share, 1.0)
+
+
 def _attention_factor(kind: str, factor: float, inner: Mapping[str, Any], original: int) -> float:
     """The one given, or the published defaults: YaRN's section 3.4, LongRoPE's section 4.1."""
     if kind not in ("yarn", "longrope"):
         return 1.0
-    if inner["attention_factor"]:
+    if inner["attention_factor"] is not None:
         return float(inner["attention_factor"])
     if kind == "yarn":
         if inner["mscale"] and inner["mscale_all_dim"]:

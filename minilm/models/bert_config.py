@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from minilm.errors import MinilmError, did_you_mean
@@ -58,7 +58,7 @@ class BERTConfig(ModelConfig):
     rotates: ClassVar[bool] = False
     tied_head: ClassVar[bool] = True
 
-    architecture: str = "bert"
+    architecture: str = field(default="bert", kw_only=True)
     vocab_size: int = 0
     block_size: int = 128
     n_layer: int = 4

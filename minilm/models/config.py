@@ -76,7 +76,7 @@ class GPTConfig(ModelConfig):
 
     causal: ClassVar[bool] = True
 
-    architecture: str = "gpt"
+    architecture: str = field(default="gpt", kw_only=True)
     vocab_size: int = 0
     block_size: int = 128
     n_layer: int = 4

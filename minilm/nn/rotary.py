@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from minilm.errors import MinilmError
 from minilm.nn.rope_scaling import RopeScaling
 from minilm.reference import rope
 
@@ -27,11 +28,20 @@ class Rotary:
         The slowest pair turns once in 2 pi base^(1 - 2/R) positions.
     scaling : RopeScaling
         For contexts longer than the model was first trained on.
+
+    Raises
+    ------
+    MinilmError
+        If the two do not go together.
     """
 
     n_channel: int
     base: float = 10000.0
     scaling: RopeScaling = field(default_factory=RopeScaling)
+
+    def __post_init__(self) -> None:
+        if self.scaling.kind == "yarn" and self.base == 1:
+            raise MinilmError("model.rope_base = 1.0: yarn needs pairs that turn at unlike speeds")
 
     def tables(self, start: int, n_positions: int, dtype: DTypeLike) -> tuple[NDArray, NDArray]:
         """cos and sin (T, R/2) of positions start .. start + T - 1; not to be written to.

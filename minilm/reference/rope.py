@@ -12,7 +12,7 @@ only through t - s.
 The pairs are (i, i + R/2), as in Llama's published weights; the paper pairs (2i, 2i + 1).
 The two differ by a fixed permutation of the channels.
 
-Backward. A rotation's inverse is its transpose, so the gradient turns back:
+Backward. y is linear in x, so the gradient passes the transpose, which turns back:
 
     dx[i]       =  dy[i] cos + dy[i + R/2] sin
     dx[i + R/2] = -dy[i] sin + dy[i + R/2] cos

@@ -10,7 +10,7 @@ excerpts follow a comment that readers do not see:
 
     <!-- keys: module.Dataclass -->       Key | Type | Default | Meaning, the last written by hand
     <!-- constants: module -->            Constant | Value | Meaning, of the names listed there
-    <!-- sizes -->, <!-- ladder -->       generated whole
+    <!-- sizes -->, <!-- ladder -->, <!-- fields -->       generated whole
     <!-- source: file.py Class.method --> the body of the function, in the fence that follows
 """
 
@@ -32,8 +32,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGES = [page for page in PAGES if page.exists()]
+DOCS = ROOT / "docs"
+GENERATED = {DOCS / "_build", DOCS / "api"}
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [page for page in PAGES if page.exists() and GENERATED.isdisjoint(page.parents)]
 
 LINK = re.compile(
     r"\[(?P<text>[^\]]+)\]\((?P<target>[^)#\s]*)(?P<anchor>#[^)\s]*)?(?P<title>\s\"[^\"]+\")?\)"
@@ -61,9 +63,18 @@ def blocks(page: str) -> Iterator[Block]:
         end = match.end()
 
 
+def included(page: str) -> Iterator[tuple[str, str | None]]:
+    """File and ``:pyobject:`` of each ``literalinclude`` of a page."""
+    directive = r"^```\{literalinclude\}\s+(\S+)\n(.*?)^```"
+    for match in re.finditer(directive, page, re.MULTILINE | re.DOTALL):
+        name = re.search(r"^:pyobject:\s*(\S+)", match[2], re.MULTILINE)
+        yield match[1], name[1] if name else None
+
+
 def links(page: str) -> Iterator[re.Match[str]]:
-    """Links of a page that do not leave the repository; those in fenced blocks do not count."""
-    fenced = [(m.start(), m.end()) for m in re.finditer(r"(?ms)^```.*?^```", page)]
+    """Links of a page that do not leave the repository; fenced blocks and equations have none."""
+    apart = r"^```.*?^```|\$\$.*?\$\$|(?<![\\$])\$(?=[^\s$])[^$\n]*\$"
+    fenced = [(m.start(), m.end()) for m in re.finditer(apart, page, re.MULTILINE | re.DOTALL)]
     for match in LINK.finditer(page):
         inside = any(start <= match.start() < end for start, end in fenced)
         if not inside and not re.match(r"[a-z]+:", match["target"]):
@@ -190,6 +201,19 @@ def _ladder(_: str, tail: str) -> str:
     return table(head, body) + rows(tail)[1]
 
 
+def _fields(_: str, tail: str) -> str:
+    families = _named("minilm.interop.families.FAMILIES")
+    users: dict[tuple[str, str], list[str]] = {}
+    for family in families.values():
+        for field in family.fields:
+            users.setdefault((field.name, field.meaning), []).append(family.model_type)
+    body = [
+        [f"`{name}`", "all" if len(users_) == len(families) else ", ".join(users_), meaning]
+        for (name, meaning), users_ in users.items()
+    ]
+    return table("Field | Families | Here", body) + rows(tail)[1]
+
+
 def _source(what: str, tail: str) -> str:
     file, name = what.split()
     source = (ROOT / file).read_text(encoding="utf-8")
@@ -205,6 +229,7 @@ RENEWERS: dict[str, Callable[[str, str], str]] = {
     "constants": _constants,
     "sizes": _sizes,
     "ladder": _ladder,
+    "fields": _fields,
     "source": _source,
 }
 

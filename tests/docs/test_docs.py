@@ -5,6 +5,7 @@ tables agree with the code.
 with ``--outputs`` also what the Python blocks print.
 """
 
+import ast
 import contextlib
 import contextvars
 import importlib.util
@@ -34,7 +35,7 @@ sys.modules[_SPEC.name] = relink
 _SPEC.loader.exec_module(relink)
 
 PAGES = relink.PAGES
-NAMES = [page.name for page in PAGES]
+NAMES = [page.relative_to(relink.ROOT).as_posix() for page in PAGES]
 WITH_PYTHON = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?")
 # Below this a figure is rounding, which differs from machine to machine.
@@ -146,7 +147,9 @@ def test_what_counts_as_alike() -> None:
 
 
 @pytest.mark.parametrize("twin", TWINS)
-@pytest.mark.parametrize("path", WITH_PYTHON, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", WITH_PYTHON, ids=lambda path: path.relative_to(relink.ROOT).as_posix()
+)
 def test_python_blocks_print_what_the_page_shows(path: Path, twin: str, here: Path) -> None:
     page = path.read_text(encoding="utf-8")
 
@@ -203,11 +206,38 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert re.fullmatch(r"L\d+", anchor), match[0]
 
 
+@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def test_included_code_exists(path: Path) -> None:
+    for target, name in relink.included(path.read_text(encoding="utf-8")):
+        file = (path.parent / target).resolve()
+        assert file.is_relative_to(relink.ROOT), target
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        assert name is None or relink.definition(tree, name), f"{target}: no {name}"
+
+
+def test_included_code_is_found() -> None:
+    page = (
+        "```{literalinclude} ../a.py\n:language: py\n:pyobject: A.b\n```\n"
+        "```{literalinclude} b.py\n```\n"
+    )
+    assert list(relink.included(page)) == [("../a.py", "A.b"), ("b.py", None)]
+
+
+def test_equations_and_code_have_no_links() -> None:
+    page = "$E[x](y)$ and\n$$\na[i](t)\n$$\n```\n[c](d)\n```\n[e](f) for 3 \\$ or [g](h)\n"
+    assert [match["target"] for match in relink.links(page)] == ["f", "h"]
+
+
 def test_every_page_can_be_reached() -> None:
-    index = (relink.ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    targets = {match["target"] for match in relink.links(index)}
-    for path in PAGES:
-        assert path.name in {"README.md", "index.md"} or path.name in targets
+    reached: set[Path] = set()
+    waiting = [relink.DOCS / "index.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached and page in PAGES:
+            reached.add(page)
+            found = relink.links(page.read_text(encoding="utf-8"))
+            waiting += [(page.parent / match["target"]).resolve() for match in found]
+    assert set(PAGES) - reached == {relink.ROOT / "README.md"}
 
 
 def test_a_moved_definition_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,14 +17,13 @@ from minilm.models.bert_config import BERTConfig
 
 __all__ = ["BERT", "ROBERTA"]
 
-FIELDS = (
+_COMMON = (
     Field("vocab_size", "vocab_size"),
     Field("max_position_embeddings", "block_size, for RoBERTa less pad_token_id + 1"),
     Field("num_hidden_layers", "n_layer"),
     Field("num_attention_heads", "n_head"),
     Field("hidden_size", "n_embd"),
     Field("intermediate_size", "n_hidden"),
-    Field("hidden_act", "activation", "gelu", str),
     Field("layer_norm_eps", "norm_eps", 1e-12, float),
     Field("hidden_dropout_prob", "dropout", 0.1, float),
     Field("attention_probs_dropout_prob", "dropout", 0.1, float),
@@ -34,7 +33,13 @@ FIELDS = (
     Field("add_cross_attention", "only false", False, bool, (False,)),
     Field("tie_word_embeddings", "only true", True, bool, (True,)),
 )
-ROBERTA_FIELDS = (*FIELDS, Field("pad_token_id", "padding_id", 1))
+FIELDS = (*_COMMON, Field("hidden_act", "activation", "gelu", str))
+ROBERTA_FIELDS = (
+    *_COMMON,
+    # The head has GELU whatever this says, and here blocks and head have the same.
+    Field("hidden_act", "activation", "gelu", str, ("gelu", "gelu_python")),
+    Field("pad_token_id", "padding_id", 1),
+)
 
 # The same tensors under the names of each family.
 _BERT_HEAD = {
@@ -110,9 +115,10 @@ def _pieces(config: BERTConfig, *, prefix: str, head: Mapping[str, str]) -> Iter
         yield Piece(head["bias"], "head.decoder.bias")
 
 
-# The table of positions 0, 1, 2, ...; the decoder's weight, which is the token embedding;
-# and the head for the task "is this the next sentence?", which is not taken over.
-_LEFT_OUT = ("*.position_ids", "*.decoder.weight", "*.decoder.bias", "cls.seq_relationship.*")
+# The positions 0, 1, 2, ...; and the decoder's weight, which is the token embedding.
+_COPIES = ("*.position_ids", "*.decoder.weight", "*.decoder.bias")
+# The head for the task "is this the next sentence?".
+_LEFT_OUT = ("cls.seq_relationship.*",)
 
 BERT = Family(
     model_type="bert",
@@ -123,7 +129,12 @@ BERT = Family(
     pieces=partial(_pieces, prefix="bert.", head=_BERT_HEAD),
     needs={"architecture": ("bert",), "padding_id": (-1,)},
     prefix="bert.",
+    copies=_COPIES,
     left_out=_LEFT_OUT,
+    tied={
+        "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+        "cls.predictions.decoder.bias": "cls.predictions.bias",
+    },
 )
 ROBERTA = Family(
     model_type="roberta",
@@ -132,7 +143,16 @@ ROBERTA = Family(
     config=partial(_config, prefix="roberta.", head=_ROBERTA_HEAD),
     describe=_describe,
     pieces=partial(_pieces, prefix="roberta.", head=_ROBERTA_HEAD),
-    needs={"architecture": ("bert",), "padding_id": range(2**31)},
+    needs={
+        "architecture": ("bert",),
+        "padding_id": range(2**31),
+        "activation": ("gelu_exact",),
+    },
     prefix="roberta.",
+    copies=_COPIES,
     left_out=_LEFT_OUT,
+    tied={
+        "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
+        "lm_head.decoder.bias": "lm_head.bias",
+    },
 )

@@ -106,5 +106,7 @@ FAMILY = Family(
         "wide": (False,),
     },
     prefix="transformer.",
-    left_out=("*.attn.bias", "*.attn.masked_bias", "lm_head.weight"),
+    copies=("*.attn.bias", "*.attn.masked_bias", "lm_head.weight"),
+    left_out=("multiple_choice_head.*",),
+    tied={"lm_head.weight": "transformer.wte.weight"},
 )

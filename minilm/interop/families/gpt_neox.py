@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from minilm.errors import MinilmError
 from minilm.interop import rope_parameters
 from minilm.interop.family import UNGATED, Family, activation, common_dropout, foreign_activation
 from minilm.interop.fields import Field
@@ -33,12 +34,17 @@ FIELDS = (
     Field("attention_bias", "attention_bias", True, bool),
     Field("rotary_emb_base", "rope_base", 10000.0, float),
     Field("rotary_pct", "rope_share", 0.25, float),
+    Field("partial_rotary_factor", "only the same as rotary_pct", None, float),
     Field("is_decoder", "no effect", False, bool),
     *rope_parameters.FIELDS,
 )
 
 
 def _config(values: Mapping[str, Any], names: Collection[str]) -> GPTConfig:
+    # Some versions of transformers wrote each of these under two names.
+    for name, same in (("rope_theta", "rotary_emb_base"), ("partial_rotary_factor", "rotary_pct")):
+        if values[name] not in (None, values[same]):
+            raise MinilmError(f"config.json: {name} = {values[name]} contradicts {same}")
     rope = rope_parameters.read(
         values, "config.json", base=values["rotary_emb_base"], share=values["rotary_pct"]
     )
@@ -117,10 +123,11 @@ FAMILY = Family(
         "wide": (False,),
     },
     prefix="gpt_neox.",
-    left_out=(
+    copies=(
         "*.attention.bias",
         "*.attention.masked_bias",
         "*.rotary_emb.inv_freq",
         "embed_out.weight",
     ),
+    tied={"embed_out.weight": "gpt_neox.embed_in.weight"},
 )

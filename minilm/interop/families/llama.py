@@ -22,12 +22,11 @@ _COMMON = (
     Field("max_position_embeddings", "block_size"),
     Field("num_hidden_layers", "n_layer"),
     Field("num_attention_heads", "n_head"),
-    Field("num_key_value_heads", "n_kv_head", 0),
     Field("hidden_size", "n_embd"),
     Field("intermediate_size", "n_hidden"),
     Field("hidden_act", "activation = swiglu", "silu", str, ("silu", "swish")),
     Field("rms_norm_eps", "norm_eps", 1e-6, float),
-    Field("attention_dropout", "dropout, if 0", 0.0, float),
+    Field("attention_dropout", "training only: not taken over", 0.0, float),
     Field("tie_word_embeddings", "tied_head", False, bool),
     *rope_parameters.FIELDS,
 )
@@ -36,6 +35,9 @@ _WINDOWS = (
     Field("sliding_window", "no effect while use_sliding_window is false", 0),
     Field("layer_types", "only full_attention", [], list),
 )
+_GROUPS = (Field("num_key_value_heads", "n_kv_head", 0),)
+# Where it is absent, transformers takes 32 and not num_attention_heads.
+_QWEN_GROUPS = (Field("num_key_value_heads", "n_kv_head"),)
 _BIASES = (Field("attention_bias", "attention_bias = all", False, bool),)
 _HEADS = (Field("head_dim", "head_dim", 0),)
 
@@ -145,39 +147,49 @@ _NEEDS: dict[str, tuple[Any, ...]] = {
     "activation": ("swiglu",),
     "block": ("pre_norm",),
 }
-_LEFT_OUT = ("*.rotary_emb.inv_freq", "lm_head.weight")
+_COPIES = ("*.rotary_emb.inv_freq", "lm_head.weight")
+_TIED = {"lm_head.weight": "model.embed_tokens.weight"}
 
 LLAMA = Family(
     model_type="llama",
     architectures=("LlamaForCausalLM",),
-    fields=(*_COMMON, *_HEADS, *_BIASES, Field("mlp_bias", "bias", False, bool)),
+    fields=(*_COMMON, *_GROUPS, *_HEADS, *_BIASES, Field("mlp_bias", "bias", False, bool)),
     config=_llama,
     describe=_describe_llama,
     pieces=_pieces,
     needs=_NEEDS | {"even_attention_bias": (True,), "qk_norm": (False,)},
     prefix="model.",
-    left_out=_LEFT_OUT,
+    copies=_COPIES,
+    tied=_TIED,
 )
 QWEN2 = Family(
     model_type="qwen2",
     architectures=("Qwen2ForCausalLM",),
-    fields=(*_COMMON, *_HEADS, *_WINDOWS),
+    fields=(*_COMMON, *_QWEN_GROUPS, *_HEADS, *_WINDOWS),
     config=_qwen2,
     describe=_describe_qwen2,
     pieces=_pieces,
     needs=_NEEDS | {"bias": (False,), "attention_bias": ("qkv",), "qk_norm": (False,)},
     prefix="model.",
-    left_out=_LEFT_OUT,
+    copies=_COPIES,
+    tied=_TIED,
 )
 QWEN3 = Family(
     model_type="qwen3",
     architectures=("Qwen3ForCausalLM",),
     # Where it is absent, transformers takes 128 and not hidden_size / num_attention_heads.
-    fields=(*_COMMON, Field("head_dim", "head_dim", 128), *_BIASES, *_WINDOWS),
+    fields=(
+        *_COMMON,
+        *_QWEN_GROUPS,
+        Field("head_dim", "head_dim", 128),
+        *_BIASES,
+        *_WINDOWS,
+    ),
     config=_qwen3,
     describe=_describe_qwen3,
     pieces=_pieces,
     needs=_NEEDS | {"bias": (False,), "even_attention_bias": (True,), "qk_norm": (True,)},
     prefix="model.",
-    left_out=_LEFT_OUT,
+    copies=_COPIES,
+    tied=_TIED,
 )
