@@ -66,8 +66,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "interop":
-        return importlib.import_module("minilm.interop")
+    if name in ("golden", "interop"):
+        return importlib.import_module(f"minilm.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'minilm' has no attribute {name!r}")
     module, attribute = _HOMES[name]

@@ -17,7 +17,10 @@ from minilm.cli.describe import Describe
 from minilm.cli.main import main
 from minilm.errors import MinilmError
 
-COMMANDS = ("pretrain", "sample", "describe", "gradcheck")
+COMMANDS = (
+    *("pretrain", "sample", "describe", "gradcheck"),
+    *("import", "export", "golden", "compare"),
+)
 
 
 def run_apart(*words, **kwargs):
@@ -60,7 +63,7 @@ def test_version(capsys):
         (["pretrian"], "no command 'pretrian'; did you mean 'pretrain'?"),
         (
             ["--jsn"],
-            "no option '--jsn'; choose from describe, export, gradcheck, import, pretrain, sample",
+            "no option '--jsn'; choose from compare, describe, export, golden, gradcheck, import, pretrain, sample",
         ),
         (["pretrain", "--sed", "3"], "unknown: --sed, 3; did you mean --seed?"),
         (["pretrain", "--seed", "x"], "--seed: 'x' is not a whole number; see minilm pretrain"),

@@ -1,22 +1,29 @@
-"""Makes the golden files, with PyTorch in float64: ``python tests/golden/make.py``.
+"""Makes the golden files here, with PyTorch in float64: ``python -m tests.golden.make``.
 
-Each holds a small model's parameters (float32 values), ten batches, and what PyTorch
-computes from them: logits and loss of the first batch, the gradient of every parameter,
-and the losses and gradient norms of ten steps of AdamW with clipping and a cosine
-schedule. `tests/models/test_golden.py` holds minilm against them without PyTorch.
+They have the format of `minilm golden`, but no number in them is minilm's own, except the
+parameters to begin with (float32 values): logits, loss and the gradient of every parameter of
+the first batch, and the loss, gradient norm and learning rate of ten steps of AdamW with
+clipping and a cosine schedule. tests/models/test_golden.py checks minilm against them without
+PyTorch.
 """
 
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
 
+from minilm.golden import names
+from minilm.golden.description import Description, Tensor, to_metadata
+from minilm.interop.tensor_write import write
 from minilm.models.gpt import GPT
+from minilm.recipes.recipe import Recipe
+from minilm.training.config import TrainingConfig
 from tests.golden.configs import CONFIGS, OPTIMIZER, STEPS
 
+B = 3
 
-def make(name: str) -> dict[str, np.ndarray]:
-    """The tensors of one golden file."""
+
+def states(name: str) -> tuple[GPT, dict[str, np.ndarray]]:
+    """The model as it begins, and what PyTorch makes of it, in the order of computation."""
     import torch
 
     from benchmarks.peer import PeerGPT, adamw, cosine
@@ -28,31 +35,61 @@ def make(name: str) -> dict[str, np.ndarray]:
         p.value[...] = (p.value + rng.normal(0, 0.05, p.shape)).astype(np.float32)
     peer = PeerGPT(config, model.parameters)
     optimizer = adamw(peer, OPTIMIZER)
-    T = config.block_size
-    windows = rng.integers(0, config.vocab_size, (STEPS, 3, T + 1))
-    golden = {f"parameter.{p.name}": p.value.astype(np.float32) for p in model.parameters}
-    golden["windows"] = windows.astype(np.uint8)
-    losses, norms = [], []
+    windows = rng.integers(0, config.vocab_size, (STEPS, B, config.block_size + 1))
+    found = {"input.tokens": windows[:, :, :-1], "input.targets": windows[:, :, 1:]}
+    found |= {f"parameter.{p.name}": p.value.astype(np.float32) for p in model.parameters}
     for step in range(STEPS):
         tokens, targets = (
-            torch.from_numpy(w.copy()) for w in (windows[step, :, :-1], windows[step, :, 1:])
+            torch.from_numpy(found[f"input.{which}"][step].copy())
+            for which in ("tokens", "targets")
         )
         optimizer.zero_grad()
         loss = peer.loss(tokens, targets)
         loss.backward()
         if step == 0:
-            golden["logits"] = peer(tokens).detach().numpy()
-            golden |= {f"gradient.{name}": peer[name].grad.numpy().copy() for name in peer.names}
-        norms.append(torch.nn.utils.clip_grad_norm_(peer.parameters(), OPTIMIZER.clip_norm).item())
+            found["value.head"] = peer(tokens).detach().numpy()
+            found["loss"] = loss.detach().numpy()
+            for full in names.backward_order([], peer.names):
+                parameter = full.removeprefix("gradient.parameter.")
+                found[full] = peer[parameter].grad.numpy().copy()
+        norm = torch.nn.utils.clip_grad_norm_(peer.parameters(), OPTIMIZER.clip_norm)
+        rate = cosine(step, STEPS, OPTIMIZER)
         for group in optimizer.param_groups:
-            group["lr"] = cosine(step, STEPS, OPTIMIZER)
+            group["lr"] = rate
         optimizer.step()
-        losses.append(loss.item())
-    return golden | {"losses": np.array(losses), "norms": np.array(norms)}
+        found[f"step.{step + 1}.loss"] = loss.detach().numpy()
+        found[f"step.{step + 1}.gradient_norm"] = norm.numpy()
+        found[f"step.{step + 1}.learning_rate"] = np.array(rate)
+    return model, found
+
+
+def make(name: str, path: Path) -> None:
+    """Write one golden file."""
+    model, found = states(name)
+    letters = names.letters(model.config, B, model.config.block_size)
+    decaying = {f"parameter.{p.name}" for p in model.parameters if p.decay}
+    description = Description(
+        recipe=Recipe(
+            name=name,
+            objective="none",
+            model=model.config,
+            optimizer=OPTIMIZER,
+            training=TrainingConfig(steps=STEPS, batch_size=B),
+        ),
+        dtype="float64",
+        n_steps=STEPS,
+        letters=letters,
+        tensors={
+            each: Tensor(names.axes(each, array.shape, letters), each in decaying)
+            for each, array in found.items()
+        },
+        minilm="none: PyTorch",
+    )
+    write(path, found, to_metadata(description))
 
 
 if __name__ == "__main__":
     for name in CONFIGS:
         path = Path(__file__).with_name(f"{name}.safetensors")
-        save_file(make(name), path, metadata={"made_by": "tests/golden/make.py"})
+        make(name, path)
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
