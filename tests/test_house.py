@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "minilm"
 # Each may import what stands before it, and its own.
 LAYERS = (
     ("errors", "rng"),
+    ("storage",),
     ("reference", "kernels"),
     ("backend", "machine"),
     ("gradient_report", "gradient_call", "directional_check", "gradient_check"),

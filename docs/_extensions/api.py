@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 
 # Whatever is not named here follows in alphabetical order.
 ORDER = (
-    *("errors", "rng", "reference", "kernels", "backend", "machine"),
+    *("errors", "rng", "storage", "reference", "kernels", "backend", "machine"),
     *("gradient_report", "gradient_call", "gradient_check", "directional_check"),
     *("nn", "optim", "models", "corpus", "tokenizers", "objectives", "evaluation"),
     *("generation", "training", "recipes", "interop", "golden", "cli"),

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.errors import MinilmError
 from minilm.models.model import Model
 
 __all__ = ["nearest", "sentence_vectors"]
@@ -22,10 +23,27 @@ __all__ = ["nearest", "sentence_vectors"]
 def sentence_vectors(
     model: Model, sequences: Sequence[NDArray], *, batch_size: int = 32, normalize: bool = True
 ) -> NDArray:
-    """Vectors (N, C) of N sequences of ids.
+    """Vectors (N, C) of N sequences of ids, in the model's dtype.
 
     Sequences of like length run together, padded; padding is neither attended to nor
-    averaged over. An empty sequence has the zero vector.
+    averaged over, so that a vector hangs on its own sequence only.
+
+    Parameters
+    ----------
+    model : Model
+    sequences : sequence of ndarray (T_i,) of int
+        With special tokens, if the model was trained with them. An empty one has the zero
+        vector.
+    batch_size : int
+        Sequences that run through the model together.
+    normalize : bool
+        Whether the vectors have length 1, so that scalar products are cosines.
+
+    Raises
+    ------
+    MinilmError
+        If a sequence is longer than the model's `block_size`, or an id is not in its
+        vocabulary.
 
     Examples
     --------
@@ -41,7 +59,7 @@ def sentence_vectors(
     order = [i for i in order if len(sequences[i])]
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        longest = max(len(sequences[i]) for i in rows)
+        longest = len(sequences[rows[-1]])
         tokens = np.zeros((len(rows), longest), np.int64)
         mask = np.zeros((len(rows), longest), bool)
         for row, i in enumerate(rows):
@@ -62,8 +80,15 @@ def nearest(vectors: NDArray, queries: NDArray, k: int) -> tuple[NDArray, NDArra
 
     Returns
     -------
-    indices, scores : ndarray (M, min(k, N))
+    indices : ndarray (M, min(k, N)) of int
         Best first.
+    scores : ndarray (M, min(k, N))
+        The scalar products.
+
+    Raises
+    ------
+    MinilmError
+        If k is less than 1.
 
     Examples
     --------
@@ -71,6 +96,8 @@ def nearest(vectors: NDArray, queries: NDArray, k: int) -> tuple[NDArray, NDArra
     >>> indices.tolist(), scores.tolist()
     ([[1, 2]], [[0.9, 0.5]])
     """
+    if k < 1:
+        raise MinilmError(f"k is {k}; choose a whole number from 1 up")
     scores = queries @ vectors.T
     indices = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return indices, np.take_along_axis(scores, indices, axis=1)

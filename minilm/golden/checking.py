@@ -15,9 +15,9 @@ from minilm.golden.judging import Group, Judge, Parting, load
 from minilm.golden.names import role
 from minilm.golden.report import check_text, parting_dict
 from minilm.golden.states import states
-from minilm.interop.tensor_file import TensorFile
 from minilm.models.architectures import MODELS, build
 from minilm.models.model import Model
+from minilm.storage.tensor_file import TensorFile
 
 __all__ = ["Check", "check"]
 

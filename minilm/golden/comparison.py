@@ -10,7 +10,7 @@ from minilm.errors import MinilmError
 from minilm.golden.description import read
 from minilm.golden.judging import Group, Judge, Parting, load
 from minilm.golden.report import comparison_text, parting_dict
-from minilm.interop.tensor_file import TensorFile
+from minilm.storage.tensor_file import TensorFile
 
 __all__ = ["Comparison", "compare"]
 

@@ -15,10 +15,10 @@ import tomli_w
 
 from minilm.errors import MinilmError
 from minilm.golden.names import ROLES, role
-from minilm.interop import json_file
-from minilm.interop.tensor_file import TensorFile
 from minilm.recipes.reading import parse
 from minilm.recipes.recipe import Recipe
+from minilm.storage import json_file
+from minilm.storage.tensor_file import TensorFile
 
 __all__ = ["KEY", "Description", "Tensor", "read", "to_metadata"]
 

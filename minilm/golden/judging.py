@@ -21,7 +21,7 @@ from minilm.golden.difference import (
 )
 from minilm.golden.hints import hints, whereabouts
 from minilm.golden.names import role, step_of
-from minilm.interop.tensor_file import FLOATS, TensorFile
+from minilm.storage.tensor_file import FLOATS, TensorFile
 
 __all__ = ["GROUPS", "Group", "Judge", "Parting", "load"]
 

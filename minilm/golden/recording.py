@@ -27,11 +27,11 @@ from minilm.golden.description import Description, Tensor, to_metadata
 from minilm.golden.inputs import KINDS, Inputs
 from minilm.golden.names import axes, backward_order, letters, role, step_names
 from minilm.golden.states import copied, forward, squeezed, states
-from minilm.interop.tensor_file import TensorFile
-from minilm.interop.tensor_write import Lazy, write
 from minilm.models.model import Model
 from minilm.nn.taps import Taps
 from minilm.recipes.recipe import Recipe
+from minilm.storage.tensor_file import TensorFile
+from minilm.storage.tensor_write import Lazy, write
 
 __all__ = ["Planned", "Recording", "record"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from minilm.golden.hints import place
 from minilm.golden.judging import Group, Parting
-from minilm.interop.tensor_header import shortened
+from minilm.storage.tensor_header import shortened
 
 if TYPE_CHECKING:
     from minilm.golden.checking import Check

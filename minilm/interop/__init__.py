@@ -6,7 +6,7 @@
     interop.export_run("runs/docs-tour-1", "FOLDER")      # the same as `minilm export`
     model = interop.read("FOLDER", dtype="float64").model     # straight into memory
 
-`families` has a file for each family of checkpoints; `tensor_file` reads safetensors, whose
+`families` has a file for each family of checkpoints; `minilm.storage` reads safetensors, whose
 headers it does not trust.
 """
 

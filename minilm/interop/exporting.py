@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from minilm.errors import MinilmError, did_you_mean
-from minilm.interop import tensor_write, tokenizer_files
+from minilm.interop import tokenizer_files
 from minilm.interop.families import FAMILIES
 from minilm.interop.family import Family
 from minilm.interop.folder import CONFIG
 from minilm.models.model import Model
 from minilm.models.model_config import ModelConfig
 from minilm.recipes.loading import load_parts
+from minilm.storage import tensor_write
 from minilm.tokenizers import Tokenizer
 from minilm.training.reporter import Reporter
 

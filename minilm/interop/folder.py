@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 
 from minilm import machine
 from minilm.errors import MinilmError, did_you_mean
-from minilm.interop import fields, json_file
+from minilm.interop import fields
 from minilm.interop.families import FAMILIES
 from minilm.interop.family import Family
 from minilm.interop.layout import Piece
@@ -22,6 +22,7 @@ from minilm.interop.tensor_folder import TensorFolder
 from minilm.models.architectures import MODELS, build
 from minilm.models.model import Model
 from minilm.models.model_config import ModelConfig
+from minilm.storage import json_file
 
 __all__ = ["CONFIG", "Imported", "read"]
 
@@ -116,7 +117,7 @@ def _resolved(names: Collection[str], family: Family) -> dict[str, str]:
     A checkpoint without a head leaves the prefix out, and very old ones call a norm's
     gain and bias gamma and beta.
     """
-    found = {}
+    found: dict[str, str] = {}
     bare = not any(name.startswith(family.prefix) for name in names)
     for name in names:
         usual = name

@@ -16,9 +16,9 @@ from types import EllipsisType
 from numpy.typing import DTypeLike, NDArray
 
 from minilm.errors import MinilmError
-from minilm.interop import json_file
-from minilm.interop.tensor_file import TensorFile
-from minilm.interop.tensor_header import shortened
+from minilm.storage import json_file
+from minilm.storage.tensor_file import TensorFile
+from minilm.storage.tensor_header import shortened
 
 __all__ = ["INDEX", "WEIGHTS", "TensorFolder"]
 

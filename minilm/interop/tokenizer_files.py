@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from minilm.errors import MinilmError
-from minilm.interop import json_file
+from minilm.storage import json_file
 from minilm.tokenizers import Tokenizer
 from minilm.tokenizers.byte import BytesTokenizer
 from minilm.tokenizers.character import CharTokenizer

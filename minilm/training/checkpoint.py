@@ -20,14 +20,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from minilm.errors import MinilmError
 from minilm.nn.parameters import Parameters
 from minilm.optim.adamw import AdamW
+from minilm.storage.tensor_file import TensorFile
 from minilm.training.reporter import Reporter
 
 __all__ = [
@@ -199,17 +199,18 @@ def restore(
 
 
 def _fill(path: Path, views: dict[str, NDArray]) -> None:
-    tensors = load_file(path)
-    if tensors.keys() != views.keys():
-        odd = sorted(tensors.keys() ^ views.keys())[0]
+    """Read tensors into views, block by block: there is no second copy of the model."""
+    file = TensorFile(path)
+    if file.names != views.keys():
+        odd = sorted(file.names ^ views.keys())[0]
         raise MinilmError(f"{path}: {odd} is in one of the file and the configured model only")
     for key, view in views.items():
-        if tensors[key].shape != view.shape or not np.can_cast(tensors[key].dtype, view.dtype):
+        if file.shape(key) != view.shape:
             raise MinilmError(
-                f"{path}: {key} is {tensors[key].dtype} {tensors[key].shape}, "
-                f"but config.toml asks for {view.dtype} {view.shape}"
+                f"{path}: {key} has the shape {file.shape(key)}, "
+                f"but config.toml asks for {view.shape}"
             )
-        np.copyto(view, tensors[key])
+        file.read(key, view)
 
 
 def discard_after(run: Path, step: int) -> None:

@@ -63,7 +63,8 @@ def test_version(capsys):
         (["pretrian"], "no command 'pretrian'; did you mean 'pretrain'?"),
         (
             ["--jsn"],
-            "no option '--jsn'; choose from compare, describe, export, golden, gradcheck, import, pretrain, sample",
+            "no option '--jsn'; choose from compare, describe, export, golden, gradcheck, "
+            "import, pretrain, sample",
         ),
         (["pretrain", "--sed", "3"], "unknown: --sed, 3; did you mean --seed?"),
         (["pretrain", "--seed", "x"], "--seed: 'x' is not a whole number; see minilm pretrain"),

@@ -13,9 +13,9 @@ import numpy as np
 
 from minilm.golden import names
 from minilm.golden.description import Description, Tensor, to_metadata
-from minilm.interop.tensor_write import write
 from minilm.models.gpt import GPT
 from minilm.recipes.recipe import Recipe
+from minilm.storage.tensor_write import write
 from minilm.training.config import TrainingConfig
 from tests.golden.configs import CONFIGS, OPTIMIZER, STEPS
 

@@ -15,7 +15,7 @@ from minilm.errors import MinilmError
 from minilm.golden.checking import check
 from minilm.golden.description import KEY, read
 from minilm.golden.recording import Recording
-from minilm.interop.tensor_file import TensorFile
+from minilm.storage.tensor_file import TensorFile
 from tests.golden.configs import RECIPE, SMALL, small_file, small_model, tensors
 
 

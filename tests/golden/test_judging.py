@@ -8,7 +8,7 @@ import pytest
 
 from minilm.golden.description import read
 from minilm.golden.judging import GROUPS, Judge, load
-from minilm.interop.tensor_file import TensorFile
+from minilm.storage.tensor_file import TensorFile
 from tests.golden.configs import OPTIMIZER, RECIPE, small_file
 
 

@@ -14,7 +14,7 @@ from minilm.errors import MinilmError
 from minilm.golden import recording
 from minilm.golden.inputs import Inputs
 from minilm.golden.recording import Recording
-from minilm.interop.tensor_file import TensorFile
+from minilm.storage.tensor_file import TensorFile
 from tests.golden.configs import OPTIMIZER, RECIPE, SMALL, small_file, small_model, tensors
 
 

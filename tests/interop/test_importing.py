@@ -13,14 +13,14 @@ import minilm
 from minilm.errors import MinilmError
 from minilm.interop import export_run, exporting, import_folder, read
 from minilm.interop.families import FAMILIES
-from minilm.interop.tensor_file import TensorFile
-from minilm.interop.tensor_write import write
 from minilm.models.architectures import build
 from minilm.models.bert_config import BERTConfig
 from minilm.models.config import GPTConfig
 from minilm.models.sizes import SIZES
 from minilm.nn.rope_scaling import RopeScaling
 from minilm.recipes.loading import load_parts
+from minilm.storage.tensor_file import TensorFile
+from minilm.storage.tensor_write import write
 from minilm.tokenizers.byte import BytesTokenizer
 
 SMALL = {"vocab_size": 260, "block_size": 16, "n_layer": 2, "n_head": 4, "n_embd": 24}

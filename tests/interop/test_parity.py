@@ -17,21 +17,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from tests.interop import models
+from tests.interop.cases import CASES, CAUSAL, SMALL, Case, inputs
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from benchmarks.peer import cosine  # noqa: E402
 from minilm.backend import TWINS, ops, using  # noqa: E402
-from minilm.interop import folder  # noqa: E402
+from minilm.interop import exporting, folder  # noqa: E402
+from minilm.interop.families import FAMILIES  # noqa: E402
 from minilm.models.model import Model  # noqa: E402
 from minilm.optim.adamw import AdamW  # noqa: E402
 from minilm.optim.config import OptimizerConfig  # noqa: E402
-from tests.interop import models  # noqa: E402
-from tests.interop.models import CASES, Case  # noqa: E402
 
 pytestmark = pytest.mark.oracle
 
 F = torch.nn.functional
+NOT_TAKEN = ("cls.seq_relationship", "multiple_choice_head")
 TOLERANCE = {np.float64: 1e-9, np.float32: 1e-5}
 
 
@@ -46,9 +49,9 @@ class Task(NamedTuple):
     dpooled: np.ndarray  # (B, C), zero where the first position, which is pooled, is padding
 
 
-def task(case: Case) -> Task:
-    tokens, mask, types = models.inputs(case)
-    rng = np.random.default_rng(11)
+def task(case: Case, seed: int = 5) -> Task:
+    tokens, mask, types = inputs(case, seed)
+    rng = np.random.default_rng(100 + seed)
     C = case.all_fields.get("n_embd") or case.all_fields["hidden_size"]
     targets = np.where(mask, rng.integers(0, case.all_fields["vocab_size"], tokens.shape), -100)
     dfeatures = rng.normal(size=(*tokens.shape, C)).astype(np.float32) * mask[:, :, None]
@@ -69,7 +72,7 @@ def run_theirs(model: Any, case: Case, t: Task) -> tuple[Any, ...]:
     kwargs = {"attention_mask": torch.from_numpy(t.mask.astype(np.int64))}
     if t.types is not None:
         kwargs["token_type_ids"] = torch.from_numpy(t.types)
-    if case.family in models.CAUSAL:
+    if case.family in CAUSAL:
         kwargs["use_cache"] = False
     base = getattr(model, model.base_model_prefix, model)
     seen = {}
@@ -89,13 +92,13 @@ def run_theirs(model: Any, case: Case, t: Task) -> tuple[Any, ...]:
     return features, logits, pooled, loss
 
 
-def run_ours(model: Model, t: Task) -> Outcome:
-    """The same with `minilm`; adds into the gradients."""
+def run_ours(model: Model, t: Task, *, head: bool = True) -> Outcome:
+    """The same with `minilm`; adds into the gradients. `head` False leaves the logits out."""
     dtype = model.parameters.values.dtype
     inputs = {"key_mask": t.mask} | ({} if t.types is None else {"token_types": t.types})
     x, saved = model.features(t.tokens, **inputs)
     logits = pooled = None
-    if model.head is not None:
+    if head and model.head is not None:
         logits, s_head = model.head.forward(x)
         flat = logits.reshape(-1, logits.shape[-1])
         loss, s_loss = ops.softmax_cross_entropy.forward(flat, t.targets.reshape(-1))
@@ -154,7 +157,7 @@ def expected(name: str, dtype: type, path: Path) -> Outcome:
 
     gradients = in_our_layout(found, gradient)
     for parameter_name, parameter in model.named_parameters():
-        assert id(parameter) in used or "seq_relationship" in parameter_name, parameter_name
+        assert id(parameter) in used or parameter_name.startswith(NOT_TAKEN), parameter_name
     arrays = [None if a is None else a.detach().numpy() for a in (features, logits, pooled)]
     return Outcome(*arrays, loss.item(), gradients)
 
@@ -171,7 +174,7 @@ def test_outputs_and_every_gradient(name: str, twin: str, dtype: type, folders: 
     t, theirs = task(CASES[name]), expected(name, dtype, folders(name))
     found = folder.read(folders(name), dtype=dtype)
     with using(twin):
-        ours = run_ours(found.model, t)
+        ours = run_ours(found.model, t, head=theirs.logits is not None)
     tolerance = TOLERANCE[dtype]
     worst = {"features": error(ours.features[t.mask], theirs.features[t.mask])}
     for what in ("logits", "pooled"):
@@ -183,3 +186,86 @@ def test_outputs_and_every_gradient(name: str, twin: str, dtype: type, folders: 
     worst["loss"] = abs(ours.loss / theirs.loss - 1)
     worst |= {k: error(g, theirs.gradients[k]) for k, g in ours.gradients.items()}
     assert max(worst.values()) < tolerance, {k: v for k, v in worst.items() if not v < tolerance}
+
+
+@pytest.mark.parametrize("name", [*SMALL, "bert both heads", "llama biases"])
+def test_ten_steps_of_adamw(name: str, folders: Any) -> None:
+    """Losses and, at the end, every parameter, in float64."""
+    case = CASES[name]
+    settings = OptimizerConfig(learning_rate=1e-2, warmup_steps=3, clip_norm=0.5)
+    found = folder.read(folders(name), dtype=np.float64)
+    ours, losses, clipped = found.model, [], 0
+    optimizer = AdamW(ours.parameters, settings, 10)
+    with models.precision(np.float64):
+        theirs = models.build(case, np.float64)
+        decaying = [p for p in theirs.parameters() if p.ndim >= 2]
+        others = [p for p in theirs.parameters() if p.ndim < 2]
+        adamw = torch.optim.AdamW(
+            [{"params": decaying}, {"params": others, "weight_decay": 0.0}],
+            betas=(settings.beta1, settings.beta2),
+            eps=settings.eps,
+            weight_decay=settings.weight_decay,
+        )
+        for step in range(10):
+            t = task(case, seed=step)
+            ours.parameters.zero_gradients()
+            loss = run_ours(ours, t).loss
+            norm = optimizer.update()
+
+            adamw.zero_grad()
+            *_, expected_loss = run_theirs(theirs, case, t)
+            expected_loss.backward()
+            expected_norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), settings.clip_norm)
+            for group in adamw.param_groups:
+                group["lr"] = cosine(step, 10, settings)
+            adamw.step()
+
+            assert loss == pytest.approx(expected_loss.item(), rel=1e-9), step
+            assert norm == pytest.approx(expected_norm.item(), rel=1e-9), step
+            losses.append(loss)
+            clipped += norm > settings.clip_norm
+    assert clipped > 0
+    assert len(set(losses)) == 10
+    prefix = found.family.prefix
+    values = in_our_layout(
+        found, lambda tensor: models.parameter(theirs, tensor, prefix).detach().numpy()
+    )
+    for p in ours.parameters:
+        assert error(p.value, values[p.name]) < 1e-9, p.name
+
+
+@pytest.mark.parametrize("stored", ["bfloat16", "float16"])
+@pytest.mark.parametrize("family", SMALL)
+def test_short_floats_are_read_exactly(family: str, stored: str, tmp_path: Path) -> None:
+    case, prefix = CASES[family], FAMILIES[family].prefix
+    theirs = models.build(case).to(getattr(torch, stored))
+    models.save(case, theirs, tmp_path)
+
+    def value(tensor: str) -> np.ndarray:
+        return models.parameter(theirs, tensor, prefix).detach().double().numpy()
+
+    for dtype in (np.float32, np.float64):
+        found = folder.read(tmp_path, dtype=dtype)
+        values = in_our_layout(found, value)
+        for p in found.model.parameters:
+            np.testing.assert_array_equal(p.value, values[p.name], err_msg=p.name)
+        assert found.notes == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_export_is_opened_by_transformers(name: str, folders: Any, tmp_path: Path) -> None:
+    """It computes what the model did that was read, and finds every parameter."""
+    case, theirs = CASES[name], expected(name, np.float32, folders(name))
+    found = folder.read(folders(name))
+    exporting.write(found.model, found.family, tmp_path)
+    model, loading = models.model_class(case).from_pretrained(tmp_path, output_loading_info=True)
+    assert all(key.startswith(NOT_TAKEN) for key in loading["missing_keys"])
+    assert not loading["unexpected_keys"]
+    assert not loading["mismatched_keys"]
+    t = task(case)
+    outputs = run_theirs(model.eval(), case, t)[:3]
+    for again, before in zip(outputs, theirs[:3], strict=True):
+        assert (again is None) == (before is None)
+        if again is not None:
+            rows = t.mask if before.ndim == 3 else slice(None)
+            assert error(again.detach().numpy()[rows], before[rows]) < 1e-6

@@ -149,7 +149,7 @@ def test_a_model_of_another_shape_is_refused(tmp_path: Path) -> None:
     scope = Scope()
     scope.parameter("a.weight", (3, 6), Normal(1.0), decay=True)
     scope.parameter("b.bias", (7,), Normal(1.0))
-    with pytest.raises(MinilmError, match=r"a.weight is float32 \(3, 5\), .* \(3, 6\)"):
+    with pytest.raises(MinilmError, match=r"a.weight has the shape \(3, 5\), .* \(3, 6\)"):
         checkpoint.load_parameters(folder, Parameters(scope.declared))
     scope = Scope()
     scope.parameter("a.weight", (3, 5), Normal(1.0), decay=True)

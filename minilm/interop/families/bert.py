@@ -37,7 +37,7 @@ FIELDS = (*_COMMON, Field("hidden_act", "activation", "gelu", str))
 ROBERTA_FIELDS = (
     *_COMMON,
     # The head has GELU whatever this says, and here blocks and head have the same.
-    Field("hidden_act", "activation", "gelu", str, ("gelu", "gelu_python")),
+    Field("hidden_act", "activation, only gelu", "gelu", str, ("gelu", "gelu_python")),
     Field("pad_token_id", "padding_id", 1),
 )
 

@@ -16,9 +16,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from minilm.errors import MinilmError
-from minilm.interop import tensor_write
-from minilm.interop.tensor_file import TensorFile
-from minilm.interop.tensor_write import Lazy, write
+from minilm.storage import tensor_write
+from minilm.storage.tensor_file import TensorFile
+from minilm.storage.tensor_write import Lazy, write
 
 DTYPES = [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint16]
 ARRAYS = st.sampled_from(DTYPES).flatmap(
@@ -129,7 +129,7 @@ FULL = """
 import resource, sys
 import numpy as np
 from minilm.errors import MinilmError
-from minilm.interop.tensor_write import write
+from minilm.storage.tensor_write import write
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     write(sys.argv[1], {"a": np.zeros((1000, 100))})
@@ -160,7 +160,7 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 MEASURE = """
 import sys
 import numpy as np
-from minilm.interop.tensor_write import Lazy, write
+from minilm.storage.tensor_write import Lazy, write
 
 def kilobytes(key):
     with open("/proc/self/status") as status:

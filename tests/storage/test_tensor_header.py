@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from safetensors import SafetensorError, safe_open
 
-from minilm.interop import tensor_header
+from minilm.storage import tensor_header
 
 EXAMPLES = int(os.environ.get("MINILM_EXAMPLES", "400"))
 # Where we refuse what the library opens: nothing is lost, and no two readers can differ.

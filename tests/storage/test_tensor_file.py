@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from minilm.errors import MinilmError
-from minilm.interop import tensor_file
-from minilm.interop.tensor_file import TensorFile
+from minilm.storage import tensor_file
+from minilm.storage.tensor_file import TensorFile
 
 EXAMPLES = int(os.environ.get("MINILM_EXAMPLES", "400"))
 many = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -323,7 +323,7 @@ def _library(path: Path) -> dict[str, np.ndarray] | None:
 MEASURE = """
 import sys
 import numpy as np
-from minilm.interop.tensor_file import TensorFile
+from minilm.storage.tensor_file import TensorFile
 
 def kilobytes(key):
     with open("/proc/self/status") as status:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from minilm.errors import MinilmError
-from minilm.interop.tensor_file import BLOCK_BYTES, STORED
+from minilm.storage.tensor_file import BLOCK_BYTES, STORED
 
 __all__ = ["Lazy", "write"]
 
@@ -61,7 +61,7 @@ def write(
     Examples
     --------
     >>> import tempfile
-    >>> from minilm.interop.tensor_file import TensorFile
+    >>> from minilm.storage.tensor_file import TensorFile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write(f"{folder}/a.safetensors", {"a": np.ones((3, 2), np.float32).T})
     ...     TensorFile(f"{folder}/a.safetensors").shape("a")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from minilm.errors import MinilmError
-from minilm.interop import json_file
+from minilm.storage import json_file
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from minilm.errors import MinilmError, did_you_mean
-from minilm.interop import json_file, tensor_header
-from minilm.interop.tensor_header import Entry, shortened
+from minilm.storage import json_file, tensor_header
+from minilm.storage.tensor_header import Entry, shortened
 
 __all__ = ["BLOCK_BYTES", "TensorFile"]
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from minilm.interop import json_file
+from minilm.storage import json_file
 
 __all__ = ["BITS", "Entry", "parse", "shortened"]
 
