@@ -96,6 +96,7 @@ class Describe:
 
 def _costs(recipe: Recipe) -> tuple[Costs, str]:
     """The figures, and a remark if one of them is an assumption."""
+    from minilm import tokenizers
     from minilm.models import costs
     from minilm.recipes import memory as prediction
     from minilm.recipes.text import prepare
@@ -106,6 +107,10 @@ def _costs(recipe: Recipe) -> tuple[Costs, str]:
         vocabulary = text.tokenizer.vocab_size
     elif recipe.data.tokenizer == "bytes":
         vocabulary = ASSUMED_VOCABULARY
+    elif recipe.data.tokenizer == "bpe":
+        vocabulary = recipe.data.vocab_size
+    elif recipe.data.tokenizer_is_path:
+        vocabulary = tokenizers.load(recipe.data.tokenizer).vocab_size
     else:
         vocabulary = ASSUMED_CHARACTERS
         note = f"Assumes a text of {vocabulary} different characters; --data PATH counts yours."

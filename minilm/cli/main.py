@@ -37,6 +37,7 @@ _PHRASES = (
         r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*)\)\.?$",
         r"\2: \1 is none of \3",
     ),
+    (r"^Expected one of \{(.*)\}\.?$", r"choose from \1"),
     (r"^Unrecognized options: ", "unknown: "),
 )
 
@@ -103,6 +104,7 @@ def _commands() -> dict[str, type[Command]]:
     from minilm.cli.importing import Import
     from minilm.cli.pretrain import Pretrain
     from minilm.cli.sample import Sample
+    from minilm.cli.tokenizer import Tokenizer
 
     return {
         "pretrain": Pretrain,
@@ -111,6 +113,7 @@ def _commands() -> dict[str, type[Command]]:
         "gradcheck": Gradcheck,
         "golden": Golden,
         "compare": Compare,
+        "tokenizer": Tokenizer,
         "import": Import,
         "export": Export,
     }

@@ -44,6 +44,8 @@ class Pretrain:
     """Name (minilm describe --list), or path of a .toml file."""
     data: Annotated[str | None, described("PATH")] = None
     """Train on this text file, or on all in this folder."""
+    tokenizer: Annotated[str | None, described("PATH|NAME")] = None
+    """bytes, chars, bpe (learned from the text), or a tokenizer file or folder."""
     out: Annotated[str | None, described("FOLDER", hint="(default: runs/RECIPE-1, -2, ...)")] = None
     """New folder for the run."""
     overrides: Annotated[
@@ -77,7 +79,14 @@ class Pretrain:
         return 0 if report.signal is None else 128 + report.signal
 
     def _recipe(self) -> Recipe:
-        return chosen_recipe(self.recipe, self.data, self.seed, self.overrides)
+        recipe = chosen_recipe(self.recipe, self.data, self.seed, self.overrides)
+        if self.tokenizer is None:
+            return recipe
+        name = self.tokenizer
+        # A file here may have any name; in a recipe a path shows by its form.
+        if name not in ("bytes", "chars", "bpe") and Path(name).exists():
+            name = str(Path(name).resolve())
+        return replace(recipe, data=replace(recipe.data, tokenizer=name))
 
     def _train(self, recipe: Recipe | None, reporter: Reporter) -> Report:
         from minilm.recipes.pretrain import pretrain, resume
@@ -96,6 +105,7 @@ class Pretrain:
         given = {
             "RECIPE": self.recipe is not None,
             "--data": self.data is not None,
+            "--tokenizer": self.tokenizer is not None,
             "--out": self.out is not None,
             "--set": bool(self.overrides),
             "--minutes": self.minutes is not None,

@@ -17,6 +17,7 @@ from typing import Any
 from minilm.errors import MinilmError
 from minilm.storage import json_file
 from minilm.tokenizers import Tokenizer
+from minilm.tokenizers.bpe import BPETokenizer
 from minilm.tokenizers.byte import BytesTokenizer
 from minilm.tokenizers.character import CharTokenizer
 from minilm.tokenizers.hugging_face import HuggingFaceTokenizer, byte_letters
@@ -59,8 +60,11 @@ def write(tokenizer: Tokenizer, folder: Path, block_size: int) -> None:
     settings: dict[str, Any]
     if isinstance(tokenizer, HuggingFaceTokenizer):
         description, settings = tokenizer.description, dict(tokenizer.settings)
-    elif isinstance(tokenizer, BytesTokenizer | CharTokenizer):
-        description, settings = _described(tokenizer), {"clean_up_tokenization_spaces": False}
+    elif isinstance(tokenizer, BytesTokenizer | CharTokenizer | BPETokenizer):
+        description = (
+            tokenizer.to_dict() if isinstance(tokenizer, BPETokenizer) else _described(tokenizer)
+        )
+        settings = {"clean_up_tokenization_spaces": False}
         if tokenizer.end_of_text is not None:
             end = tokenizer.decode([tokenizer.end_of_text])
             settings |= {"eos_token": end, "bos_token": end}

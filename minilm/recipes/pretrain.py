@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from minilm import machine
+from minilm import machine, tokenizers
 from minilm.errors import MinilmError
 from minilm.evaluation import ngram
 from minilm.generation.pretrained import Pretrained
@@ -28,6 +28,7 @@ from minilm.recipes.recipe import Recipe
 from minilm.recipes.report import Report
 from minilm.recipes.text import Text, objective, prepare
 from minilm.recipes.warmup import Compilation, announced, warm_up
+from minilm.tokenizers import Tokenizer
 from minilm.training import checkpoint
 from minilm.training.interrupt import Interruption
 from minilm.training.loop import Loop, Progress, train
@@ -69,6 +70,8 @@ def pretrain(
         raise MinilmError('objective = "none" describes imported weights; choose next_token')
     text = prepare(recipe.data, recipe.name)
     data = replace(recipe.data, source=_resolved(recipe.data.source), sha256=text.digest)
+    if data.tokenizer_is_path:
+        data = replace(data, tokenizer=_resolved(data.tokenizer))
     model = recipe.model.changed(vocab_size=text.tokenizer.vocab_size)
     recipe = replace(recipe, data=data, model=model)
     if not minutes:
@@ -97,8 +100,19 @@ def resume(path: Path, *, reporter: Reporter | None = None) -> Report:
         recipe = read_config(path)
         if recipe.objective == "none":
             raise MinilmError(f"{path} was imported, not trained here: it has nothing to resume")
-        text = prepare(recipe.data, recipe.name)
+        text = prepare(recipe.data, recipe.name, tokenizer=_own_tokenizer(path, recipe))
         return _carry_out(recipe, run, text, reporter, clock, compilation)
+
+
+def _own_tokenizer(path: Path, recipe: Recipe) -> Tokenizer:
+    """The run's, whatever has become of the file or text that it came from."""
+    tokenizer = tokenizers.load(path / TOKENIZER)
+    if tokenizer.vocab_size != recipe.model.vocab_size:
+        raise MinilmError(
+            f"{path / TOKENIZER} has {tokenizer.vocab_size} tokens, the run's model "
+            f"{recipe.model.vocab_size}; put the run's own file back"
+        )
+    return tokenizer
 
 
 def _resolved(source: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from minilm.corpus.split import METHODS
@@ -27,8 +28,12 @@ class DataConfig:
     source : str
         An embedded corpus (``python-docs``), or the path of a text file or folder.
         Empty: the recipe leaves it to whoever runs it (``--data``).
-    tokenizer : "bytes" or "chars"
-        "imported" in a run whose weights were imported: that of its ``tokenizer.json``.
+    tokenizer : str
+        "bytes"; "chars" or "bpe", learned from the text; or a path with "/" or ".json", of
+        what `minilm.tokenizers.load` reads. "imported" in a run whose weights were imported:
+        that of its ``tokenizer.json``.
+    vocab_size : int
+        Of the tokenizer "bpe", which learns its vocabulary from the training side.
     validation : float
         Share of the text that is held out.
     split : "document" or "position"
@@ -40,6 +45,7 @@ class DataConfig:
 
     source: str = "python-docs"
     tokenizer: str = "bytes"
+    vocab_size: int = 1024
     validation: float = 0.1
     split: str = "document"
     sha256: str = ""
@@ -47,10 +53,17 @@ class DataConfig:
     def __post_init__(self) -> None:
         for key, choices in CHOICES.items():
             value = getattr(self, key)
-            if value not in choices:
+            if value not in choices and not (key == "tokenizer" and self.tokenizer_is_path):
                 raise MinilmError(f"data.{key} = {value!r}{did_you_mean(value, choices)}")
+        if self.vocab_size < 1:
+            raise MinilmError(f"data.vocab_size = {self.vocab_size}: must be above 0")
         if not 0 < self.validation < 1:
             raise MinilmError(f"data.validation = {self.validation}: must lie between 0 and 1")
+
+    @property
+    def tokenizer_is_path(self) -> bool:
+        """Whether `tokenizer` names a file or folder."""
+        return self.tokenizer.endswith(".json") or "/" in self.tokenizer or os.sep in self.tokenizer
 
 
 @dataclass(frozen=True)

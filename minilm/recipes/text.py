@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilm import corpus, tokenizers
-from minilm.corpus import TokenStream
+from minilm.corpus import Document, TokenStream
 from minilm.errors import MinilmError
 from minilm.objectives.next_token import NextToken
 from minilm.recipes.recipe import DataConfig, Recipe
@@ -36,8 +36,15 @@ class Text:
     digest: str
 
 
-def prepare(config: DataConfig, recipe: str, seed: int = 0) -> Text:
+def prepare(
+    config: DataConfig, recipe: str, seed: int = 0, tokenizer: Tokenizer | None = None
+) -> Text:
     """Read, split and encode.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer, optional
+        Take this one, as a run that goes on does, and not the one that `config` names.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def prepare(config: DataConfig, recipe: str, seed: int = 0) -> Text:
             f"{digest[:12]}, not {config.sha256[:12]}; restore it, or start a new run"
         )
     training, validation = corpus.split(documents, config.split, config.validation, seed)
-    tokenizer = tokenizers.build(config.tokenizer, documents)
+    tokenizer = tokenizer or _tokenizer(config, documents, training)
     sizes = [len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)]
     for special in tokenizer.special_tokens.values():
         sizes[special] = 0
@@ -67,6 +74,18 @@ def prepare(config: DataConfig, recipe: str, seed: int = 0) -> Text:
         np.array(sizes),
         digest,
     )
+
+
+def _tokenizer(
+    config: DataConfig, documents: list[Document], training: list[Document]
+) -> Tokenizer:
+    """The one that the recipe names. Merges are learned from the training side alone, or the
+    validation text would have a part in what its bits per byte are measured with; characters
+    from both, or it could not be encoded."""
+    if config.tokenizer_is_path:
+        return tokenizers.load(config.tokenizer)
+    source = training if config.tokenizer == "bpe" else documents
+    return tokenizers.build(config.tokenizer, source, config.vocab_size)
 
 
 def objective(recipe: Recipe, text: Text) -> NextToken:

@@ -24,6 +24,7 @@ __all__ = [
     "bad_character",
     "string_field",
     "strings_field",
+    "write_text",
 ]
 
 END_OF_TEXT = "<|endoftext|>"
@@ -125,19 +126,24 @@ class Tokenizer(ABC):
 
         Equal tokenizers write equal bytes, so that the file's digest names the tokenizer.
         """
+        write_text(Path(path), self.to_json())
+
+    def to_json(self) -> str:
+        """The text of `tokenizer.json`."""
         head = {"format": FORMAT, "version": VERSION, "type": self.kind}
-        text = json.dumps({**head, **self.to_dict()}, indent=1) + "\n"
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        try:
-            partial.write_bytes(text.encode())
-            os.replace(partial, path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            reason = (error.strerror or type(error).__name__).lower()
-            raise MinilmError(
-                f"cannot write {path}: {reason}; check space and permissions"
-            ) from error
+        return json.dumps({**head, **self.to_dict()}, indent=1) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all; MinilmError says why not."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(text.encode())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        reason = (error.strerror or type(error).__name__).lower()
+        raise MinilmError(f"cannot write {path}: {reason}; check space and permissions") from error
 
 
 def bad_character(text: str, position: int, why: str) -> MinilmError:

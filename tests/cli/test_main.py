@@ -19,7 +19,7 @@ from minilm.errors import MinilmError
 
 COMMANDS = (
     *("pretrain", "sample", "describe", "gradcheck"),
-    *("import", "export", "golden", "compare"),
+    *("tokenizer", "import", "export", "golden", "compare"),
 )
 
 
@@ -46,6 +46,9 @@ def test_help_of_each_command_has_examples_and_its_options(command, capsys):
     out, err = capsys.readouterr()
     assert err == ""
     assert f"Examples:\n  minilm {command}" in out
+    if command == "tokenizer":  # the options are those of its own commands
+        assert main([command, "show", "--help"]) == 0
+        out, _ = capsys.readouterr()
     assert "--json" in out
     assert "None" not in out, "a default that says nothing to a reader"
 
@@ -64,7 +67,7 @@ def test_version(capsys):
         (
             ["--jsn"],
             "no option '--jsn'; choose from compare, describe, export, golden, gradcheck, "
-            "import, pretrain, sample",
+            "import, pretrain, sample, tokenizer",
         ),
         (["pretrain", "--sed", "3"], "unknown: --sed, 3; did you mean --seed?"),
         (["pretrain", "--seed", "x"], "--seed: 'x' is not a whole number; see minilm pretrain"),

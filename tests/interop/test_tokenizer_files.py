@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from minilm.corpus.documents import Document
 from minilm.errors import MinilmError
 from minilm.interop import tokenizer_files
+from minilm.tokenizers import build
 from minilm.tokenizers.byte import BytesTokenizer
 from minilm.tokenizers.character import CharTokenizer
 
@@ -87,3 +89,14 @@ def test_ours_give_the_same_ids_to_others(text: str, tmp_path: Path) -> None:
         assert ids == ours.encode(text).tolist()
         assert theirs.decode(ids) == text
         assert theirs.token_to_id("<|endoftext|>") == ours.end_of_text
+
+
+@pytest.mark.oracle
+def test_a_learned_vocabulary_gives_the_same_ids_to_others(tmp_path: Path) -> None:
+    package = pytest.importorskip("tokenizers")
+    text = "One for the master, one for the dame, one for the little boy down the lane. "
+    ours = build("bpe", [Document("a", text * 3, "", {})], vocab_size=300)
+    tokenizer_files.write(ours, tmp_path, block_size=8)
+    theirs = package.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert theirs.encode(text).ids == ours.encode(text).tolist()
+    assert tokenizer_files.read(tmp_path).encode(text).tolist() == ours.encode(text).tolist()

@@ -47,7 +47,7 @@ def text(tmp_path: Path) -> Text:
 
 
 def _recipe(text: Text) -> Recipe:
-    return override(Recipe(), [f"vocab_size={text.tokenizer.vocab_size}"])
+    return override(Recipe(), [f"model.vocab_size={text.tokenizer.vocab_size}"])
 
 
 def _plan(text: Text, minutes: float) -> Recipe:

@@ -1,0 +1,59 @@
+"""Text to UTF-8, and whether bytes are UTF-8, with errors that name the place."""
+
+from __future__ import annotations
+
+from minilm.errors import MinilmError
+from minilm.tokenizers.base import bad_character
+
+__all__ = ["checked", "utf8"]
+
+MODES = ("strict", "replace")
+
+
+def _check(errors: str) -> None:
+    if errors not in MODES:
+        raise MinilmError(f"errors = {errors!r}: choose from {', '.join(MODES)}")
+
+
+def utf8(text: str, errors: str = "strict") -> bytes:
+    r"""The text in UTF-8.
+
+    Half of a surrogate pair, such as the JSON string "\ud800" gives, is refused with its place,
+    or ("replace") becomes U+FFFD; two that make a pair then become the character that they mean.
+
+    Examples
+    --------
+    >>> utf8("a\ud83d\ude00\ud83d", "replace").decode()
+    'a😀\ufffd'
+    """
+    _check(errors)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        if errors == "replace":
+            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        why = "is half of a surrogate pair and has no UTF-8; remove it, or replace such by U+FFFD"
+        raise bad_character(text, error.start, why) from None
+
+
+def checked(data: bytes, where: str, errors: str, offset: int, line: int) -> bytes:
+    """The bytes if they are UTF-8, else MinilmError or what `errors="replace"` makes of them.
+
+    Parameters
+    ----------
+    where : str
+        Of what they are a part, for the message; they begin there at `offset`, in line `line`.
+    """
+    _check(errors)
+    try:
+        data.decode()
+        return data
+    except UnicodeDecodeError as error:
+        if errors == "replace":
+            return data.decode("utf-8", "replace").encode()
+        line += data.count(b"\n", 0, error.start)
+        raise MinilmError(
+            f"{where} is not UTF-8: byte 0x{data[error.start]:02x} at byte "
+            f"{offset + error.start}, line {line} ({error.reason}); repair it, or replace such "
+            "bytes by U+FFFD"
+        ) from None
