@@ -40,28 +40,38 @@ def step(
     if step < 1:
         raise ValueError(f"step counts from 1, not from {step}")
     real = values.dtype.type
-    decay = real(1 - float(learning_rate) * weight_decay)
+    decay = real(float(learning_rate) * weight_decay)
     size = real(float(learning_rate) / (1 - beta1**step))
-    root = real(math.sqrt(1 - beta2**step))
-    factors = (decay, size, root, real(beta1), real(1 - beta1), real(beta2), real(1 - beta2))
-    _step(values, gradients, m, v, n_decay, *factors, real(eps), real(scale))
+    correction = real(1 / math.sqrt(1 - beta2**step))
+    factors = (decay, size, correction, real(1 - beta1), real(1 - beta2), real(eps), real(scale))
+    _step(values, gradients, m, v, n_decay, *factors)
 
 
-@helper()
-def _update(p, g, m, v, decay, size, root, b1, c1, b2, c2, eps, scale):
+@helper(exact=True)
+def _update(p, g, m, v, decay, size, correction, c1, c2, eps, scale):
+    half, one = like(decay, 0.5), like(decay, 1)
     for i in range(p.size):
         gradient = g[i] * scale
-        m[i] = b1 * m[i] + c1 * gradient
-        v[i] = b2 * v[i] + c2 * (gradient * gradient)
-        p[i] = p[i] * decay - size * (m[i] / (math.sqrt(v[i]) / root + eps))
+        square = (c2 * gradient) * gradient  # in this order it overflows only if v itself does
+        # beta as 1 - c, as in the reference. The first form rounds less; the second, exact
+        # from c = 1/2 on, keeps a small gradient that takes the place of a large average.
+        if c1 < half:
+            m[i] += c1 * (gradient - m[i])
+        else:
+            m[i] = (one - c1) * m[i] + c1 * gradient
+        if c2 < half:
+            v[i] += square - c2 * v[i]
+        else:
+            v[i] = (one - c2) * v[i] + square
+        p[i] -= decay * p[i] + size * (m[i] / (math.sqrt(v[i]) * correction + eps))
 
 
 @kernel(parallel_from=100_000)
-def _step(p, g, m, v, n_decay, decay, size, root, b1, c1, b2, c2, eps, scale):
+def _step(p, g, m, v, n_decay, decay, size, correction, c1, c2, eps, scale):
     for k in prange((p.size + CHUNK - 1) // CHUNK):
         # The prefix that decays may end inside a chunk.
         cut = min(max(n_decay, k * CHUNK), (k + 1) * CHUNK)
         for part in range(2):
             s = slice(k * CHUNK, cut) if part == 0 else slice(cut, (k + 1) * CHUNK)
-            factor = decay if part == 0 else like(decay, 1)
-            _update(p[s], g[s], m[s], v[s], factor, size, root, b1, c1, b2, c2, eps, scale)
+            factor = decay if part == 0 else like(decay, 0)
+            _update(p[s], g[s], m[s], v[s], factor, size, correction, c1, c2, eps, scale)

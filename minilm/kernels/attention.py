@@ -66,7 +66,7 @@ def forward(
         raise ValueError("attention dropout needs a key")
     scale = 1 / math.sqrt(head_size) if scale is None else float(scale)
     y = np.empty((n_batch, n_query, n_head, head_size), q.dtype).transpose(0, 2, 1, 3)
-    lse = np.empty((n_batch, n_head, n_query), q.dtype)
+    lse = np.empty((n_batch, n_head, n_query))
     saved = Saved(q, k, v, y, lse, key_mask, causal, scale, dropout, key)
     run = _forward.sized(q.size * k.shape[2])
     run(*_memory(q, k, v, y), lse, *_settings(saved))
@@ -159,7 +159,7 @@ def _backward(
     for item in prange(n_batch * n_kv_head):
         b, g = item // n_kv_head, item % n_kv_head
         n_rows = (size + LANES - 1) // LANES * n_key
-        dk_tiles, dv_tiles = new_tile(lse, n_rows), new_tile(lse, n_rows)
+        dk_tiles, dv_tiles = new_tile(dk, n_rows), new_tile(dv, n_rows)
         clear(dk_tiles, n_rows, LANES)
         clear(dv_tiles, n_rows, LANES)
         for h in range(g * group, (g + 1) * group):

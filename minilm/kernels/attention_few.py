@@ -23,7 +23,7 @@ FEW = 4
 @helper()
 def forward_few(head, q, k, v, y, lse):
     """Sets y and lse (T,) of all queries of one head; without dropout."""
-    s = np.empty(head.visible.size, lse.dtype)
+    s = np.empty(head.visible.size, q.data.dtype)
     for t in range(head.n_query):
         n_keys = head.visible.size
         if head.causal:
@@ -31,11 +31,15 @@ def forward_few(head, q, k, v, y, lse):
         m = _scores(s, q.data[t * q.stride :], k, head, n_keys)
         target = y.data[t * y.stride : t * y.stride + head.size]
         target[:] = 0
-        total = like(m, 0)
         for j in range(n_keys):
-            p = exp(s[j] - m)
-            total += p
-            _add(target, p, v.data[j * v.stride :])
+            s[j] = exp(s[j] - m)
+        total = 0.0
+        for j in range(n_keys):
+            total += s[j]
+        for j in range(0, n_keys // 4 * 4, 4):
+            _add_four(target, s[j:], v.data[j * v.stride :], v.stride)
+        for j in range(n_keys // 4 * 4, n_keys):
+            _add(target, s[j], v.data[j * v.stride :])
         lse[t] = m + math.log(total)
         for d in range(head.size):
             target[d] = target[d] / total if total != 0 else like(m, 0)
@@ -59,6 +63,15 @@ def _dot(a, b, n):
     for d in range(n):
         total += a[d] * b[d]
     return total
+
+
+@helper(exact=True)
+def _add_four(y, factors, x, stride):
+    # Exact, so that the four are summed before they go into y, which has grown by then.
+    f0, f1, f2, f3 = factors[0], factors[1], factors[2], factors[3]
+    x0, x1, x2, x3 = x, x[stride:], x[2 * stride :], x[3 * stride :]
+    for d in range(y.size):
+        y[d] += f0 * x0[d] + f1 * x1[d] + f2 * x2[d] + f3 * x3[d]
 
 
 @helper()

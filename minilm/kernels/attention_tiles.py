@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.jit import helper
+from minilm.kernels.pairs import less, split
 from minilm.kernels.philox import philox4x32
 from minilm.kernels.tiles import (
     LANES,
@@ -28,6 +29,7 @@ __all__ = ["Head", "backward_tile", "forward_tile"]
 # Whole numbers of NumPy: for a bare constant Numba compiles a helper once more.
 ONE = np.int64(1)
 KEYS = np.int64(16)  # keys a tile: a multiple of 4, since four share a counter of dropout
+LOWEST = -3e38  # below any score
 ALIGN = 16  # lanes are used in multiples of this many, so that vectors are full
 
 
@@ -92,12 +94,6 @@ def _keep(word, head):
 
 
 @helper()
-def _finite(m):
-    # 0 for the -inf of a query that has seen nothing yet, so that exp(-inf - m) is 0.
-    return like(m, 0) if m == like(m, -np.inf) else m
-
-
-@helper()
 def _online_softmax(s, n_keys, m, total, shrink, y, head):
     """The scores s of further keys become exp(s - m); m, total and y are brought up to date."""
     n = m.size
@@ -112,17 +108,22 @@ def _online_softmax(s, n_keys, m, total, shrink, y, head):
         n_raised += 1 if m[i] > shrink[i] else 0
     if n_raised > 0:
         for i in range(n):
-            shrink[i] = exp(shrink[i] - _finite(m[i]))
+            shrink[i] = exp(shrink[i] - m[i])
             total[i] *= shrink[i]
         for d in range(head.size):
             row = y[d * LANES :]
             for i in range(n):
                 row[i] *= shrink[i]
+    tile_total = shrink  # summed by tiles: fewer roundings at the size of the total
+    for i in range(n):
+        tile_total[i] = like(m[i], 0)
     for j in range(n_keys):
         row = s[j * LANES :]
         for i in range(n):
-            row[i] = exp(row[i] - _finite(m[i]))
-            total[i] += row[i]
+            row[i] = exp(row[i] - m[i])
+            tile_total[i] += row[i]
+    for i in range(n):
+        total[i] += tile_total[i]
 
 
 @helper()
@@ -138,13 +139,13 @@ def forward_tile(head, t, q, k, v, y, lse):
     """Sets y and lse of up to LANES queries of one head, those from t on: q and y are the
     rows from there on, lse (T,)."""
     n_query, n_lanes, n_keys, first = _lanes(head, t)
-    q_tile, y_tile = new_tile(lse, head.size), new_tile(lse, head.size)
-    s, r = new_tile(lse, KEYS), new_tile(lse, KEYS)
-    m, total, shrink = new_tile(lse, ONE), new_tile(lse, ONE), new_tile(lse, ONE)
+    q_tile, y_tile = new_tile(q.data, head.size), new_tile(q.data, head.size)
+    s, r = new_tile(q.data, KEYS), new_tile(q.data, KEYS)
+    m, total, shrink = new_tile(q.data, ONE), new_tile(lse, ONE), new_tile(q.data, ONE)
     load_columns(q_tile, q, n_query, head.size, head.scale, n_lanes)
     clear(y_tile, head.size, n_lanes)
     total[:] = 0
-    m[:] = -np.inf
+    m[:] = LOWEST  # and not -inf, so that exp(-inf - m) is 0 for a query that sees nothing
 
     for j0 in range(0, n_keys, KEYS):
         visible = head.visible[j0 : min(j0 + KEYS, n_keys)]
@@ -161,18 +162,18 @@ def forward_tile(head, t, q, k, v, y, lse):
 
     for i in range(n_query):
         lse[t + i] = m[i] + math.log(total[i])
-        shrink[i] = like(m[i], 1) / total[i] if total[i] != 0 else like(m[i], 0)
+        shrink[i] = like(m[i], 1 / total[i] if total[i] != 0 else 0.0)
     store_columns(y_tile, y, n_query, head.size, shrink)
 
 
 @helper()
-def _load_statistics(lse_tile, delta, head, lse, y, dy, n_query, n):
-    """lse and delta = dy . y of each lane; where nothing is visible lse = +inf, which makes
-    all probabilities 0."""
+def _load_statistics(high, low, delta, head, lse, y, dy, n_query, n):
+    """lse = high + low and delta = dy . y of each lane; where nothing is visible high = +inf,
+    which makes all probabilities 0."""
     zero = like(head.scale, 0)
     for i in range(n):
-        known = i < n_query and lse[min(i, n_query - 1)] != like(zero, -np.inf)
-        lse_tile[i] = lse[i] if known else like(zero, np.inf)
+        known = i < n_query and lse[min(i, n_query - 1)] != -np.inf
+        high[i], low[i] = split(lse[i], zero) if known else (like(zero, np.inf), zero)
         delta[i] = zero
     for d in range(head.size):
         y_row, dy_row = y[d * LANES :], dy[d * LANES :]
@@ -181,13 +182,13 @@ def _load_statistics(lse_tile, delta, head, lse, y, dy, n_query, n):
 
 
 @helper()
-def _score_gradients(p, dp, r, lse, delta, n_keys):
+def _score_gradients(p, dp, r, high, low, delta, n_keys):
     """Scores in p become weights p r, and products dy . v in dp become gradients of scores."""
     for j in range(n_keys):
         row = slice(j * LANES, (j + 1) * LANES)
         p_row, dp_row, r_row = p[row], dp[row], r[row]
-        for i in range(lse.size):
-            probability = exp(p_row[i] - lse[i])
+        for i in range(high.size):
+            probability = exp(less(p_row[i], high[i], low[i]))
             p_row[i] = probability * r_row[i]
             dp_row[i] = probability * (dp_row[i] * r_row[i] - delta[i])
 
@@ -198,17 +199,17 @@ def backward_tile(head, t, q, k, v, y, dy, dq, lse, dk_tiles, dv_tiles):
     contribute to dk and dv: tiles of S rows, one for each LANES channels."""
     n_query, n_lanes, n_keys, first = _lanes(head, t)
     one, size, n_key = like(head.scale, 1), head.size, head.visible.size
-    q_columns, q_rows = new_tile(lse, size), new_tile(lse, size + LANES)
-    dy_columns, dy_rows = new_tile(lse, size), new_tile(lse, size + LANES)
-    dq_columns, factor = new_tile(lse, size), new_tile(lse, ONE)
-    p, dp, r = new_tile(lse, KEYS), new_tile(lse, KEYS), new_tile(lse, KEYS)
-    lse_tile, delta = new_tile(lse, ONE), new_tile(lse, ONE)
+    q_columns, q_rows = new_tile(q.data, size), new_tile(q.data, size + LANES)
+    dy_columns, dy_rows = new_tile(q.data, size), new_tile(q.data, size + LANES)
+    dq_columns, factor = new_tile(q.data, size), new_tile(q.data, ONE)
+    p, dp, r = new_tile(q.data, KEYS), new_tile(q.data, KEYS), new_tile(q.data, KEYS)
+    high, rest, delta = new_tile(q.data, ONE), new_tile(q.data, ONE), new_tile(q.data, ONE)
     load_columns(q_columns, q, n_query, size, head.scale, n_lanes)
     load_rows(q_rows, q, n_query, size, head.scale, n_lanes)
     load_columns(dy_columns, dy, n_query, size, one, n_lanes)
     load_rows(dy_rows, dy, n_query, size, one, n_lanes)
     load_columns(dq_columns, y, n_query, size, one, n_lanes)
-    _load_statistics(lse_tile, delta, head, lse[t:], dq_columns, dy_columns, n_query, n_lanes)
+    _load_statistics(high, rest, delta, head, lse[t:], dq_columns, dy_columns, n_query, n_lanes)
     clear(dq_columns, size, n_lanes)
     r[:] = one
 
@@ -223,7 +224,8 @@ def backward_tile(head, t, q, k, v, y, dy, dq, lse, dk_tiles, dv_tiles):
         add_product(dp, values.data, values.stride, ONE, dy_columns[low:], n_rows, size, n)
         if head.limit > 0:
             _survival(r, head, j0, t + low, n)
-        _score_gradients(p, dp, r, lse_tile[low:n_lanes], delta[low:n_lanes], n_rows)
+        lanes = slice(low, n_lanes)
+        _score_gradients(p, dp, r, high[lanes], rest[lanes], delta[lanes], n_rows)
         add_product(dq_columns[low:], keys.data, ONE, keys.stride, dp, size, n_rows, n)
         for d in range(0, size, LANES):
             width, rows = min(LANES, size - d), (d + low) * LANES

@@ -7,7 +7,7 @@ r"""exp and sigmoid that a loop can use eight or sixteen numbers at a time.
 with a polynomial for e^r and the bits of n as an exponent needs only operations that
 every CPU has for vectors. Its relative error is at most 1.5 units in the last place
 (1e-7). Below -87.3 the result is exactly 0, where exp would go on with denormal numbers;
-above 88 it stays at exp(88) = 1.7e38; NaN stays NaN. float64, which serves the gradient
+above 88.3 (2.2e38) it is infinite; NaN stays NaN. float64, which serves the gradient
 checks, is left to `math.exp`.
 """
 
@@ -24,7 +24,7 @@ from numba.extending import intrinsic, overload
 
 from minilm.kernels.jit import helper
 
-__all__ = ["exp", "like", "sigmoid"]
+__all__ = ["exp", "like", "sigmoid", "times_sigmoid"]
 
 _LOG2_E = np.float32(1 / math.log(2))
 # ln 2 in two parts: n times the first is exact, since it ends in zeros.
@@ -33,7 +33,7 @@ _LN2_LOW = np.float32(math.log(2) - float(_LN2_HIGH))
 # e^r = 1 + r + r^2 q(r): q fitted for the least largest relative error, which is 3e-9.
 _Q = tuple(np.float32(q) for q in (0.49999994, 0.16666521, 0.041668389, 0.0083687166, 0.0013814599))
 _LOWEST = np.float32(-87.3)
-_HIGHEST = np.float32(88.0)
+_HIGHEST = np.float32(88.3)  # the last that rounds to 2^127
 # Adding 1.5 * 2^23 to a float32 below 2^22 rounds it to an integer and leaves that
 # integer in the low bits; shifted by 23 they are the exponent.
 _ROUND = np.float32(1.5 * 2**23)
@@ -68,6 +68,7 @@ def _exp_float32(x):
     q = _Q[0] + r * (_Q[1] + r * (_Q[2] + r * (_Q[3] + r * _Q[4])))
     power = _float(np.int32(np.int32(_bits(shifted) << _SHIFT) + _bits(_ONE)))
     y = (_ONE + (r + (r * r) * q)) * power
+    y = np.float32(np.inf) if x > _HIGHEST else y
     return np.float32(0) if x < _LOWEST else y
 
 
@@ -107,3 +108,9 @@ def sigmoid(x):
     share = one / (one + e)
     small = e * share  # the smaller of s and 1 - s
     return (small if x < like(x, 0) else share), small * share
+
+
+@helper(exact=True)
+def times_sigmoid(x, z):
+    """x * sigmoid(z), rounded once less than by way of `sigmoid`."""
+    return x / (like(x, 1) + exp(-z))

@@ -1,10 +1,4 @@
-r"""Compiled twin of `minilm.reference.gelu`.
-
-The tanh form is written with a sigmoid, (1 + tanh u) / 2 = sigmoid(2u): one exponential,
-and no cancellation for negative u. Its derivative in x is then
-
-    s + x * s * (1 - s) * 2u',    s = sigmoid(2u)
-"""
+"""Compiled twin of `minilm.reference.gelu`."""
 
 # mypy: allow-untyped-defs
 from __future__ import annotations
@@ -15,10 +9,10 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from minilm.kernels.exponential import exp, like, sigmoid
+from minilm.kernels.exponential import exp, like, sigmoid, times_sigmoid
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import CHUNK, chunk
-from minilm.reference.gelu import CUBIC, SQRT_2_OVER_PI, Saved
+from minilm.reference.gelu import CUBIC, LARGEST, SQRT_2_OVER_PI, Saved
 
 __all__ = ["Saved", "backward", "forward"]
 
@@ -56,9 +50,8 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
 @helper()
 def _forward_chunk(x, y):
     for i in range(x.size):
-        u2 = like(x[i], _SLOPE) * x[i] * (like(x[i], 1) + like(x[i], CUBIC) * (x[i] * x[i]))
-        s, _ = sigmoid(u2)
-        y[i] = x[i] * s
+        u2 = x[i] * (like(x[i], _SLOPE) + like(x[i], _SLOPE * CUBIC) * (x[i] * x[i]))
+        y[i] = times_sigmoid(x[i], u2)
 
 
 @kernel(parallel_from=200_000)
@@ -68,15 +61,19 @@ def _forward(x, y):
         _forward_chunk(x[s], y[s])
 
 
+@helper(exact=True)
+def _derivative(x):
+    # Beyond LARGEST it has reached 0 or 1, and x^2 might overflow. NaN > ... is false: x^2 stays.
+    square = like(x, LARGEST**2) if x * x > like(x, LARGEST**2) else x * x
+    slope, cubic = like(x, _SLOPE), like(x, _SLOPE * CUBIC) * square
+    s, slope_of_s = sigmoid(x * (slope + cubic))
+    return s + x * (slope_of_s * (slope + like(x, 3) * cubic))
+
+
 @helper()
 def _backward_chunk(dy, x, dx):
     for i in range(x.size):
-        one = like(x[i], 1)
-        cubic = like(x[i], CUBIC) * (x[i] * x[i])
-        slope = like(x[i], _SLOPE)
-        s, slope_of_s = sigmoid(slope * x[i] * (one + cubic))
-        slope_of_u2 = slope * (one + like(x[i], 3) * cubic)
-        dx[i] = dy[i] * (s + x[i] * slope_of_s * slope_of_u2)
+        dx[i] = dy[i] * _derivative(x[i])
 
 
 @kernel(parallel_from=150_000)

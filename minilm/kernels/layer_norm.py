@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
-from minilm.kernels.layout import add_parts, chunk, rows, rows_per_part
+from minilm.kernels.layout import BLOCK, add, add_parts, rows, rows_per_part
+from minilm.kernels.pairs import less, split
 from minilm.reference.layer_norm import Saved
 
 __all__ = ["Saved", "backward", "forward"]
@@ -23,9 +24,9 @@ def forward(
     """Normalise the last axis of x (..., C); returns y like x."""
     flat = rows(x)
     y = np.empty_like(flat)
-    mean, rstd = np.empty((2, len(flat)), x.dtype)
+    mean, rstd = np.empty(len(flat)), np.empty(len(flat), x.dtype)
     shift = np.zeros_like(weight) if bias is None else bias
-    _forward(flat, weight, shift, x.dtype.type(eps), y, mean, rstd)
+    _forward(flat, weight, shift, float(eps), y, mean, rstd)
     shape = x.shape[:-1]
     saved = Saved(x, weight, mean.reshape(shape), rstd.reshape(shape), bias is not None)
     return y.reshape(x.shape), saved
@@ -44,17 +45,18 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | Non
 
 @helper()
 def _forward_row(x, weight, bias, eps, y):
-    count = like(eps, x.size)
-    total = like(eps, 0)
+    total, square = 0.0, 0.0
     for c in range(x.size):
         total += x[c]
-    mean = total / count
-    square = like(eps, 0)
+    mean = total / x.size
+    high, low = split(mean, x[0])
     for c in range(x.size):
-        square += (x[c] - mean) * (x[c] - mean)
-    rstd = like(eps, 1) / math.sqrt(square / count + eps)
+        y[c] = less(x[c], high, low)
     for c in range(x.size):
-        y[c] = (x[c] - mean) * rstd * weight[c] + bias[c]
+        square += np.float64(y[c]) * np.float64(y[c])
+    rstd = like(x[0], 1 / math.sqrt(square / x.size + eps))
+    for c in range(x.size):
+        y[c] = y[c] * rstd * weight[c] + bias[c]
     return mean, rstd
 
 
@@ -64,20 +66,27 @@ def _forward(x, weight, bias, eps, y, mean, rstd):
         mean[i], rstd[i] = _forward_row(x[i], weight, bias, eps, y[i])
 
 
+@helper(exact=True)
+def _input_gradient(g, x_hat, rstd, mean_g, mean_gx):
+    # Exact, since -x_hat, once regrouped, would be (high + low) - x.
+    return rstd * ((g - mean_g) - x_hat * mean_gx)
+
+
 @helper()
 def _backward_row(dy, x, weight, mean, rstd, dx, dweight, dbias):
-    mean_g, mean_gx = like(mean, 0), like(mean, 0)
+    high, low = split(mean, rstd)
+    mean_g, mean_gx = like(rstd, 0), like(rstd, 0)
     for c in range(x.size):
         g = dy[c] * weight[c]
         mean_g += g
-        mean_gx += g * ((x[c] - mean) * rstd)
-    mean_g /= like(mean, x.size)
-    mean_gx /= like(mean, x.size)
+        mean_gx += g * (less(x[c], high, low) * rstd)
+    mean_g /= like(rstd, x.size)
+    mean_gx /= like(rstd, x.size)
     for c in range(x.size):
-        x_hat = (x[c] - mean) * rstd
-        dx[c] = rstd * (dy[c] * weight[c] - mean_g - x_hat * mean_gx)
+        x_hat = less(x[c], high, low) * rstd
+        dx[c] = _input_gradient(dy[c] * weight[c], x_hat, rstd, mean_g, mean_gx)
     for c in range(x.size):
-        dweight[c] += dy[c] * ((x[c] - mean) * rstd)
+        dweight[c] += dy[c] * (less(x[c], high, low) * rstd)
         dbias[c] += dy[c]
 
 
@@ -92,9 +101,11 @@ def _backward_rows(dy, x, weight, mean, rstd, dx, dweight, dbias):
 @kernel(parallel_from=80_000)
 def _backward(dy, x, weight, mean, rstd, dx, sums):
     size, n_channels = rows_per_part(len(x)), weight.size
-    parts = np.empty(((len(x) + size - 1) // size, 2 * n_channels), x.dtype)
-    for k in prange(len(parts)):
-        s = chunk(k, size)
-        dweight, dbias = parts[k, :n_channels], parts[k, n_channels:]
-        _backward_rows(dy[s], x[s], weight, mean[s], rstd[s], dx[s], dweight, dbias)
-    add_parts(parts, sums)
+    parts = np.zeros((2, (len(x) + size - 1) // size, 2 * n_channels), x.dtype)
+    for k in prange(parts.shape[1]):
+        dweight, dbias = parts[1, k, :n_channels], parts[1, k, n_channels:]
+        for first in range(k * size, min((k + 1) * size, len(x)), BLOCK):
+            s = slice(first, min(first + BLOCK, (k + 1) * size))
+            _backward_rows(dy[s], x[s], weight, mean[s], rstd[s], dx[s], dweight, dbias)
+            add(parts[1, k], parts[0, k])
+    add_parts(parts[0], sums)

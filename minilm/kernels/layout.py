@@ -13,6 +13,7 @@ from minilm.kernels.jit import helper
 __all__ = ["CHUNK", "add_parts", "chunk", "is_regular", "memory", "rows", "rows_per_part"]
 
 CHUNK = 8192  # elements that one iteration of an element-wise kernel takes: 32 kB, L1
+BLOCK = 32  # rows that are summed before their sum goes into a larger one
 
 
 def rows(x: NDArray) -> NDArray:
@@ -73,10 +74,18 @@ def rows_per_part(n_rows):
 
 
 @helper()
+def add(part, total):
+    """total += part, both (C,)."""
+    for c in range(total.size):
+        total[c] += part[c]
+
+
+@helper()
 def add_parts(parts, total):
-    """total (C,) = sum of parts (P, C), in order."""
-    total[:] = 0
+    """total (C,) = sum of parts (P, C), in order and in float64."""
+    exact = np.zeros(total.size)
     for k in range(len(parts)):
         part = parts[k]
         for c in range(total.size):
-            total[c] += part[c]
+            exact[c] += part[c]
+    total[:] = exact

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
-from minilm.kernels.layout import add_parts, chunk, rows, rows_per_part
+from minilm.kernels.layout import BLOCK, add, add_parts, rows, rows_per_part
 from minilm.reference.rms_norm import Saved
 
 __all__ = ["Saved", "backward", "forward"]
@@ -22,7 +22,7 @@ def forward(x: NDArray, weight: NDArray, eps: float = 1e-5) -> tuple[NDArray, Sa
     flat = rows(x)
     y = np.empty_like(flat)
     rstd = np.empty(len(flat), x.dtype)
-    _forward(flat, weight, x.dtype.type(eps), y, rstd)
+    _forward(flat, weight, float(eps), y, rstd)
     return y.reshape(x.shape), Saved(x, weight, rstd.reshape(x.shape[:-1]))
 
 
@@ -37,10 +37,10 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
 
 @helper()
 def _forward_row(x, weight, eps, y):
-    square = like(eps, 0)
+    square = 0.0
     for c in range(x.size):
-        square += x[c] * x[c]
-    rstd = like(eps, 1) / math.sqrt(square / like(eps, x.size) + eps)
+        square += np.float64(x[c]) * np.float64(x[c])
+    rstd = like(x[0], 1 / math.sqrt(square / x.size + eps))
     for c in range(x.size):
         y[c] = x[c] * rstd * weight[c]
     return rstd
@@ -67,14 +67,17 @@ def _backward_row(dy, x, weight, rstd, dx, dweight):
 @kernel(parallel_from=80_000)
 def _backward(dy, x, weight, rstd, dx, dweight):
     size = rows_per_part(len(x))
-    parts = np.zeros(((len(x) + size - 1) // size, weight.size), x.dtype)
-    for k in prange(len(parts)):
-        s = chunk(k, size)
-        _backward_rows(dy[s], x[s], weight, rstd[s], dx[s], parts[k])
-    add_parts(parts, dweight)
+    parts = np.zeros((2, (len(x) + size - 1) // size, weight.size), x.dtype)
+    for k in prange(parts.shape[1]):
+        for first in range(k * size, min((k + 1) * size, len(x)), BLOCK):
+            s = slice(first, min(first + BLOCK, (k + 1) * size))
+            _backward_rows(dy[s], x[s], weight, rstd[s], dx[s], parts[1, k])
+            add(parts[1, k], parts[0, k])
+    add_parts(parts[0], dweight)
 
 
 @helper()
 def _backward_rows(dy, x, weight, rstd, dx, dweight):
+    dweight[:] = 0
     for i in range(len(x)):
         _backward_row(dy[i], x[i], weight, rstd[i], dx[i], dweight)

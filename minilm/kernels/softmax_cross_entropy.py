@@ -10,11 +10,14 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from minilm.kernels.exponential import exp, like
+from minilm.kernels.exponential import exp
 from minilm.kernels.jit import helper, kernel
+from minilm.kernels.pairs import less, split
 from minilm.reference.softmax_cross_entropy import Saved, coefficients
 
 __all__ = ["Saved", "backward", "forward"]
+
+BLOCK = 512  # logits whose exponentials are kept until they are added up
 
 
 def forward(
@@ -36,7 +39,8 @@ def forward(
     """
     coefficient = coefficients(logits, targets, weights, ignore_index, normalizer)
     labels = np.where(targets == ignore_index, -1, targets).astype(np.int64)
-    lse, nll, uniform = np.zeros((3, len(labels)), logits.dtype)
+    nll, uniform = np.zeros((2, len(labels)), logits.dtype)
+    lse = np.zeros(len(labels))
     _forward(np.ascontiguousarray(logits), labels, label_smoothing != 0, lse, nll, uniform)
 
     row_loss = nll
@@ -91,18 +95,29 @@ def _largest(x):
 
 
 @helper()
-def _forward_row(x, label, smooth):
+def _sum_exp(x, m, e):
+    """The sum of exp(x - m), in float64; e (BLOCK,) is room to work in."""
+    total = 0.0
+    for first in range(0, x.size, BLOCK):
+        part = x[first : first + BLOCK]
+        # Two loops: in one the exponential, too, would have the few lanes of a float64.
+        for v in range(part.size):
+            e[v] = exp(part[v] - m)
+        for v in range(part.size):
+            total += e[v]
+    return total
+
+
+@helper()
+def _forward_row(x, label, smooth, e):
     """lse, nll and the mean of -log p over all labels (0 unless `smooth`)."""
     m = _largest(x)
-    total = like(m, 0)
-    for v in range(x.size):
-        total += exp(x[v] - m)
-    log_total = math.log(total)
-    uniform = like(m, 0)
+    log_total = math.log(_sum_exp(x, m, e))
+    uniform = 0.0
     if smooth:
         for v in range(x.size):
             uniform += x[v] - m
-        uniform = log_total - uniform / like(m, x.size)
+        uniform = log_total - uniform / x.size
     return m + log_total, _surprise(log_total, x[label], m), uniform
 
 
@@ -114,15 +129,19 @@ def _surprise(log_total, logit, m):
 
 @kernel(parallel_from=150_000)
 def _forward(logits, labels, smooth, lse, nll, uniform):
-    for i in prange(labels.size):
-        if labels[i] >= 0:
-            lse[i], nll[i], uniform[i] = _forward_row(logits[i], labels[i], smooth)
+    n_rows = 1 + 8 * BLOCK // max(1, logits.shape[1])
+    for k in prange((labels.size + n_rows - 1) // n_rows):
+        e = np.empty(BLOCK, logits.dtype)
+        for i in range(k * n_rows, min((k + 1) * n_rows, labels.size)):
+            if labels[i] >= 0:
+                lse[i], nll[i], uniform[i] = _forward_row(logits[i], labels[i], smooth, e)
 
 
 @helper()
 def _backward_row(x, lse, of_p, shift):
+    high, low = split(lse, of_p)
     for v in range(x.size):
-        x[v] = exp(x[v] - lse) * of_p - shift
+        x[v] = exp(less(x[v], high, low)) * of_p - shift
 
 
 @kernel(parallel_from=250_000)

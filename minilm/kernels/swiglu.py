@@ -7,7 +7,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from minilm.kernels.exponential import sigmoid
+from minilm.kernels.exponential import exp, like, times_sigmoid
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import rows
 from minilm.reference.swiglu import Saved
@@ -42,8 +42,7 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
 @helper()
 def _forward_row(gate, up, y):
     for c in range(y.size):
-        s, _ = sigmoid(gate[c])
-        y[c] = gate[c] * s * up[c]
+        y[c] = times_sigmoid(gate[c], gate[c]) * up[c]
 
 
 @kernel(parallel_from=200_000)
@@ -53,12 +52,18 @@ def _forward(x, y):
         _forward_row(x[i, :half], x[i, half:], y[i])
 
 
+@helper(exact=True)
+def _gradients(dy, gate, up):
+    one = like(gate, 1)
+    total = one + exp(-gate)
+    s = one / total
+    return dy * (up * (s * (one + gate * (one - s)))), dy * (gate / total)
+
+
 @helper()
 def _backward_row(dy, gate, up, dgate, dup):
     for c in range(dy.size):
-        s, slope = sigmoid(gate[c])
-        dgate[c] = dy[c] * up[c] * (s + gate[c] * slope)
-        dup[c] = dy[c] * (gate[c] * s)
+        dgate[c], dup[c] = _gradients(dy[c], gate[c], up[c])
 
 
 @kernel(parallel_from=80_000)

@@ -71,9 +71,11 @@ def add_product(c, a, row, column, b, n_rows, depth, n):
             _add_row(c_row, a[r * row + u * column], b[u * LANES :], n)
 
 
-@helper()
+@helper(exact=True)
 def _add_4x4(c, a, row, column, b, n):
-    # Four rows and four terms at once: each number loaded serves four multiplications.
+    # Four rows and four terms at once: each number loaded serves four multiplications. Exact,
+    # so that four terms are summed before they go into c: regrouped, each would be rounded at
+    # the size that c has by then.
     a00, a01, a02, a03 = a[0], a[column], a[2 * column], a[3 * column]
     a = a[row:]
     a10, a11, a12, a13 = a[0], a[column], a[2 * column], a[3 * column]

@@ -24,7 +24,8 @@ Backward, from the last line up:
 with dk and dv summed over the query heads that share them.
 
 delta needs no matrix: sum_j p r (dy_i . v_j) = dy_i . y_i. Nor does p: with the row's
-log-sum-exp kept, p = exp(scores - lse).
+log-sum-exp kept, p = exp(scores - lse). lse is float64 whatever the dtype of q: rounded to
+float32 it would change all probabilities of the row, by up to |lse| 2^-24 of each.
 
 Source: Vaswani et al., "Attention Is All You Need" (2017), equation 1; Ainslie et al.,
 "GQA" (2023) for the groups; Dao et al., "FlashAttention" (2022), appendix B, for delta
@@ -52,7 +53,7 @@ class Saved(NamedTuple):
     k: NDArray  # (B, K, S, D)
     v: NDArray  # (B, K, S, D)
     y: NDArray  # (B, H, T, D)
-    lse: NDArray  # (B, H, T): log sum_j exp(scores), -inf where nothing is visible
+    lse: NDArray  # (B, H, T) float64: log sum_j exp(scores), -inf where nothing is visible
     key_mask: NDArray[np.bool_] | None  # (B, S)
     causal: bool
     scale: float
@@ -93,7 +94,7 @@ def forward(
     scores = _scores(q, keys, causal, key_mask, scale)
     m = _finite(scores.max(axis=-1, keepdims=True, initial=-np.inf))
     e = np.exp(scores - m)
-    total = e.sum(axis=-1, keepdims=True)
+    total = e.sum(axis=-1, keepdims=True, dtype=np.float64)
     with np.errstate(divide="ignore"):  # log 0 = -inf is the answer where nothing is visible
         lse = (m + np.log(total))[..., 0]
 
@@ -131,7 +132,7 @@ def matrices(saved: Saved) -> tuple[NDArray, NDArray]:
     """
     q, k, lse = saved.q, saved.k, saved.lse
     scores = _scores(q, _share(k, q), saved.causal, saved.key_mask, saved.scale)
-    return scores, np.exp(scores - _finite(lse[..., None]))
+    return scores, np.exp((scores - _finite(lse[..., None])).astype(scores.dtype))
 
 
 def matrices_backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:

@@ -1,16 +1,20 @@
 r"""GELU: each number times the probability that a standard normal one is smaller.
 
     exact ("none"):  y = x * Phi(x),  Phi(x) = erfc(-x / sqrt 2) / 2
-    GPT-2's ("tanh"): y = x * (1 + tanh u) / 2,  u = sqrt(2 / pi) * (x + 0.044715 x^3)
+    GPT-2's ("tanh"): y = x * (1 + tanh u) / 2 = x * sigmoid(2u),
+                      u = sqrt(2 / pi) * (x + 0.044715 x^3)
 
 Shapes: x, y of any one shape. The two curves differ by less than 5e-4 everywhere. The
-names "none" and "tanh" are PyTorch's. Phi is written with erfc, since the more usual
-(1 + erf(x / sqrt 2)) / 2 cancels to zero for x below -6.
+names "none" and "tanh" are PyTorch's.
+
+Both are written so that the left tail keeps its digits. The more usual 1 + erf(x / sqrt 2)
+and 1 + tanh u cancel there: in float32 both are 0 from x = -6 on, and the second is wrong by
+a third at -5.
 
 Backward, by the product rule:
 
     exact:  dx = dy * (Phi(x) + x * phi(x)),  phi(x) = exp(-x^2 / 2) / sqrt(2 pi)
-    tanh:   dx = dy * ((1 + t) / 2 + x * (1 - t^2) / 2 * u'),  t = tanh u,
+    tanh:   dx = dy * (s + x * s * (1 - s) * 2u'),  s = sigmoid(2u),
             u' = sqrt(2 / pi) * (1 + 3 * 0.044715 x^2)
 
 Source: Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016), section 2.
@@ -28,10 +32,11 @@ __all__ = ["Saved", "backward", "forward"]
 
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 CUBIC = 0.044715
+LARGEST = 40.0  # beyond it Phi and sigmoid(2u) are 0 or 1, and powers of x might overflow
 
 
 class Saved(NamedTuple):
-    """Kept: the input. Recomputed: the tanh or Phi, to hold one array as large as the
+    """Kept: the input. Recomputed: the sigmoid or Phi, to hold one array as large as the
     MLP's hidden layer and not two."""
 
     x: NDArray  # (...)
@@ -47,7 +52,7 @@ def forward(x: NDArray, approximate: str = "tanh") -> tuple[NDArray, Saved]:
         If `approximate` is neither "tanh" nor "none".
     """
     if approximate == "tanh":
-        y = x * (0.5 * (1 + _tanh_u(x)))
+        y = x * _sigmoid(2 * _u(_bounded(x)))
     elif approximate == "none":
         y = x * _normal_cdf(x)
     else:
@@ -57,17 +62,27 @@ def forward(x: NDArray, approximate: str = "tanh") -> tuple[NDArray, Saved]:
 
 def backward(dy: NDArray, saved: Saved) -> NDArray:
     """Returns dx like x."""
-    x, approximate = saved
-    if approximate == "tanh":
-        t = _tanh_u(x)
-        slope_of_u = SQRT_2_OVER_PI * (1 + 3 * CUBIC * (x * x))
-        return dy * (0.5 * (1 + t) + 0.5 * x * ((1 - t * t) * slope_of_u))
+    x = _bounded(saved.x)
+    if saved.approximate == "tanh":
+        u2 = 2 * _u(x)
+        slope_of_u2 = 2 * SQRT_2_OVER_PI * (1 + 3 * CUBIC * (x * x))
+        return dy * (_sigmoid(u2) + x * (_sigmoid(u2) * _sigmoid(-u2)) * slope_of_u2)
     density = np.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)
     return dy * (_normal_cdf(x) + x * density)
 
 
-def _tanh_u(x: NDArray) -> NDArray:
-    return np.tanh(SQRT_2_OVER_PI * (x + CUBIC * (x * x * x)))
+def _bounded(x: NDArray) -> NDArray:
+    return np.clip(x, -LARGEST, LARGEST)
+
+
+def _u(x: NDArray) -> NDArray:
+    return SQRT_2_OVER_PI * (x + CUBIC * (x * x * x))
+
+
+def _sigmoid(x: NDArray) -> NDArray:
+    """1 / (1 + exp(-x)), by way of exp(-|x|), which does not overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
 
 
 def _normal_cdf(x: NDArray) -> NDArray:

@@ -11,6 +11,9 @@ through var, and the two means below are what the last two contribute:
 
     dx = rstd * (g - mean_c(g) - x_hat * mean_c(g * x_hat))
 
+The mean is float64 whatever the dtype of x: where the channels have a large common part,
+its rounding to float32 would be as large as what distinguishes them.
+
 Source: Ba, Kiros and Hinton, "Layer Normalization" (2016), equations 3 and 4.
 """
 
@@ -30,7 +33,7 @@ class Saved(NamedTuple):
 
     x: NDArray  # (..., C)
     weight: NDArray  # (C,)
-    mean: NDArray  # (...,)
+    mean: NDArray  # (...,) float64
     rstd: NDArray  # (...,)
     has_bias: bool
 
@@ -39,9 +42,10 @@ def forward(
     x: NDArray, weight: NDArray, bias: NDArray | None = None, eps: float = 1e-5
 ) -> tuple[NDArray, Saved]:
     """Normalise the last axis of x; returns y like x."""
-    mean = x.mean(axis=-1, keepdims=True)
-    centred = x - mean
-    rstd = 1 / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + eps)
+    mean = x.mean(axis=-1, keepdims=True, dtype=np.float64)
+    centred = (x - mean).astype(x.dtype)
+    var = np.mean(np.square(centred, dtype=np.float64), axis=-1, keepdims=True)
+    rstd = (1 / np.sqrt(var + eps)).astype(x.dtype)
     y = centred * rstd * weight
     if bias is not None:
         y += bias
@@ -52,10 +56,10 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | Non
     """Returns dx (..., C), dweight (C,) and dbias (C,), or None without a bias."""
     x, weight, mean, rstd, has_bias = saved
     rstd = rstd[..., None]
-    x_hat = (x - mean[..., None]) * rstd
+    x_hat = (x - mean[..., None]).astype(x.dtype) * rstd
     rows = tuple(range(x.ndim - 1))
-    dweight = (dy * x_hat).sum(axis=rows)
-    dbias = dy.sum(axis=rows) if has_bias else None
+    dweight = (dy * x_hat).sum(axis=rows, dtype=np.float64).astype(x.dtype)
+    dbias = dy.sum(axis=rows, dtype=np.float64).astype(x.dtype) if has_bias else None
 
     g = dy * weight
     dx = rstd * (g - g.mean(-1, keepdims=True) - x_hat * (g * x_hat).mean(-1, keepdims=True))

@@ -79,7 +79,7 @@ def threshold(p: float) -> int:
     """
     if not 0 <= p < 1:
         raise ValueError(f"the dropout probability must be in [0, 1), not {p}")
-    return round(p * 2**32)
+    return min(round(p * 2**32), LOW)
 
 
 def element_words(block: NDArray, key: int) -> NDArray:

@@ -37,7 +37,8 @@ class Saved(NamedTuple):
 
 def forward(x: NDArray, weight: NDArray, eps: float = 1e-5) -> tuple[NDArray, Saved]:
     """Normalise the last axis of x; returns y like x."""
-    rstd = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
+    mean_square = np.mean(np.square(x, dtype=np.float64), axis=-1, keepdims=True)
+    rstd = (1 / np.sqrt(mean_square + eps)).astype(x.dtype)
     return x * rstd * weight, Saved(x, weight, rstd[..., 0])
 
 
@@ -46,7 +47,8 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
     x, weight, rstd = saved
     rstd = rstd[..., None]
     x_hat = x * rstd
-    dweight = (dy * x_hat).sum(axis=tuple(range(x.ndim - 1)))
+    rows = tuple(range(x.ndim - 1))
+    dweight = (dy * x_hat).sum(axis=rows, dtype=np.float64).astype(x.dtype)
 
     g = dy * weight
     dx = rstd * (g - x_hat * (g * x_hat).mean(axis=-1, keepdims=True))

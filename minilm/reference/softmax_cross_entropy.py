@@ -22,7 +22,9 @@ Backward. d lse / d logits = p, so with coefficient c_i = w_i / normalizer
     dlogits[i, v] = dloss c_i (p[i, v] (1 + 2 z_loss lse_i) - (1 - e) [v = target_i] - e / V)
 
 Numerically, everything is taken relative to the row's largest logit: then no exponent is
-above 0, and nll loses no digits when the target's probability is close to 1.
+above 0, and nll loses no digits when the target's probability is close to 1. The sum and lse
+are float64 whatever the dtype of the logits: lse of a row near 10,000, rounded to float32,
+would be off by up to 5e-4, and with it every probability of the row.
 
 Source: Bridle (1990) for the softmax; Szegedy et al., "Rethinking the Inception
 Architecture" (2016), section 7, for smoothing; Chowdhery et al., "PaLM" (2022),
@@ -46,7 +48,7 @@ class Saved(NamedTuple):
     logits: NDArray  # (N, V)
     targets: NDArray  # (N,)
     coefficient: NDArray  # (N,): w_i / normalizer, in the dtype of the logits
-    lse: NDArray  # (N,): 0 where ignored
+    lse: NDArray  # (N,) float64: 0 where ignored
     nll: NDArray  # (N,): plain -log p of the target in nats, 0 where ignored
     ignore_index: int
     label_smoothing: float
@@ -75,19 +77,19 @@ def forward(
     z = logits[used]
     m = z.max(axis=-1, keepdims=True)
     shifted = z - m
-    log_total = np.log(np.exp(shifted).sum(axis=-1))
+    log_total = np.log(np.exp(shifted).sum(axis=-1, dtype=np.float64))
     nll = log_total - shifted[np.arange(len(used)), targets[used]]
     lse = m[:, 0] + log_total
 
     row_loss = nll
     if label_smoothing:
-        uniform = log_total - shifted.mean(axis=-1)
+        uniform = log_total - shifted.mean(axis=-1, dtype=np.float64)
         row_loss = (1 - label_smoothing) * nll + label_smoothing * uniform
     if z_loss:
         row_loss = row_loss + z_loss * (lse * lse)
     loss = float(np.sum(coefficient[used] * row_loss, dtype=np.float64))
 
-    all_lse, all_nll = np.zeros((2, len(targets)), dtype=logits.dtype)
+    all_lse, all_nll = np.zeros(len(targets)), np.zeros(len(targets), dtype=logits.dtype)
     all_lse[used], all_nll[used] = lse, nll
     saved = Saved(
         logits, targets, coefficient, all_lse, all_nll, ignore_index, label_smoothing, z_loss
@@ -102,6 +104,7 @@ def backward(dloss: float, saved: Saved, out: NDArray | None = None) -> NDArray:
     holds one (N, V) array and not two.
     """
     logits, targets, coefficient, lse, _, ignore_index, label_smoothing, z_loss = saved
+    out = np.empty_like(logits) if out is None else out
     dlogits = np.subtract(logits, lse[:, None], out=out)
     # Not left to the coefficient 0: an ignored row may hold anything, even inf and nan.
     dlogits[targets == ignore_index] = 0

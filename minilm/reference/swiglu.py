@@ -51,5 +51,6 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
 
 
 def _sigmoid(x: NDArray) -> NDArray:
-    """1 / (1 + exp(-x)), by way of its logarithm: exp(-x) alone overflows below -88."""
-    return np.exp(-np.logaddexp(0, -x))
+    """1 / (1 + exp(-x)), by way of exp(-|x|): exp(-x) alone overflows below -88."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)

@@ -29,10 +29,11 @@ class Saved(NamedTuple):
 
 def forward(x: NDArray) -> tuple[NDArray, Saved]:
     """Returns y, of the shape of x."""
-    y = np.tanh(x)
+    y = np.tanh(x, dtype=np.float64).astype(x.dtype)
     return y, Saved(y)
 
 
 def backward(dy: NDArray, saved: Saved) -> NDArray:
     """Returns dx, of the shape of dy."""
-    return dy * (1 - saved.y * saved.y)
+    slope = 1 - np.square(saved.y, dtype=np.float64)
+    return (dy * slope).astype(dy.dtype)

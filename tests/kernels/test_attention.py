@@ -75,6 +75,41 @@ def test_heads_of_a_fused_array(n_query):
     assert_twins(q, k, v, dy, 1e-12, causal=True)
 
 
+@pytest.mark.parametrize("n_query", [FEW, 70])
+def test_the_defaults_and_a_scale_of_its_own(n_query):
+    q, k, v = fused(n_query)
+    dy = np.random.default_rng(1).standard_normal(q.shape)
+    assert_twins(q, k, v, dy, 1e-12)
+    assert_twins(q, k, v, dy, 1e-12, scale=0.7)
+
+
+@pytest.mark.parametrize("n_query", [FEW, 70])
+def test_every_array_may_have_a_layout_of_its_own(n_query):
+    q, k, v = fused(n_query)
+    dy = np.random.default_rng(1).standard_normal(q.shape)
+    y, saved = attention.forward(q, k, v)
+    expected = attention.backward(dy, saved)
+    layouts = [
+        lambda x: x.copy(),
+        lambda x: x.transpose(0, 2, 1, 3).copy().transpose(0, 2, 1, 3),
+        lambda x: x.transpose(1, 0, 2, 3).copy().transpose(1, 0, 2, 3),
+        lambda x: np.concatenate([x, x], axis=3)[..., :5],
+        lambda x: np.concatenate([x, x, x], axis=2)[:, :, :n_query],
+        lambda x: np.concatenate([x, x], axis=1)[:, : x.shape[1]],
+    ]
+    arrays = [
+        layout(x)
+        for layout, x in zip(layouts, (q, k, v, dy, expected[0], expected[1]), strict=True)
+    ]
+    dv = np.concatenate([v, v, v], axis=3)[..., 5:10]
+    y_again, saved = attention.forward(*arrays[:3])
+    np.testing.assert_array_equal(y_again, y)
+    saved = saved._replace(y=np.concatenate([y, y], axis=2)[:, :, :n_query])
+    found = attention.backward(arrays[3], saved, (arrays[4], arrays[5], dv))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_writes_into_views():
     q, k, v = fused(70)
     y, saved = attention.forward(q, k, v, causal=True)
@@ -97,6 +132,18 @@ def test_large_scores_do_not_overflow():
     q, k, v, dy = (30 * normal((1, 1, 70, 8)).astype(np.float32) for _ in range(4))
     with np.errstate(over="raise", invalid="raise"):
         assert_twins(q, k, v, dy, 1e-3, causal=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_scores_of_a_few_queries_do_not_overflow(dtype):
+    # The largest is first, last and between; relative to another its exponent would overflow.
+    k = np.array([4, -4, 0, 2, 1], dtype).reshape(1, 1, 5, 1)
+    q = np.array([1e3, -1e3], dtype).reshape(1, 1, 2, 1)
+    for turn in range(5):
+        keys = np.roll(k, turn, axis=2)
+        y, saved = attention.forward(q, keys, keys, scale=1.0)
+        np.testing.assert_array_equal(y.reshape(-1), [4, -4])
+        np.testing.assert_array_equal(saved.lse.reshape(-1), [4e3, 4e3])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the module resource")

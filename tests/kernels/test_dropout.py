@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from minilm.kernels import dropout
 from minilm.kernels.layout import CHUNK
+from minilm.kernels.philox import key_words
 from minilm.reference import dropout as reference
+from minilm.reference import philox
 
 
 @settings(max_examples=40)
@@ -32,6 +34,22 @@ def test_the_mask_goes_on_across_chunks(extra):
     y, _ = dropout.forward(x, 0.5, 2**40 + 1)
     expected, _ = reference.forward(x, 0.5, 2**40 + 1)
     np.testing.assert_array_equal(y, expected)
+
+
+def test_an_element_is_dropped_if_its_word_is_below_the_threshold_and_not_if_equal():
+    word = int(philox.philox4x32(0, 0, 0, 0, key=5)[0])
+    assert dropout.forward(np.ones(1), word / 2**32, 5)[0] != 0
+    assert dropout.forward(np.ones(1), (word + 1) / 2**32, 5)[0] == 0
+
+
+def test_the_words_of_far_elements():
+    """Past element 2^34 the number of the block needs a second word."""
+    block, p = 3 * 2**32 + 5, 0.5
+    kept, limit = np.zeros(7), np.uint32(philox.threshold(p))
+    words = philox.element_words(np.arange(block, block + 2), key=2**40 + 9).reshape(-1)[:7]
+    one, k0, k1 = 1.0, *key_words(2**40 + 9)
+    dropout._drop_chunk(np.ones(7), np.int64(block), limit, one, k0, k1, kept)
+    np.testing.assert_array_equal(kept, words >= limit)
 
 
 def test_a_wrong_probability():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,6 +32,17 @@ def test_equals_the_reference(shape, n_rows, n_channels, kind, seed):
     for out in (weight.copy(), np.array(weight, order="F")):
         assert embedding.backward(dy, saved, out) is out
         np.testing.assert_allclose(out, weight + expected, rtol=0, atol=1e-13)
+
+
+def test_adding_into_the_table_needs_no_second_table():
+    ids, dy, table = np.array([3, 1]), np.ones((2, 20)), np.zeros((5000, 20))
+    _, saved = embedding.forward(ids, table)
+    embedding.backward(dy, saved, table)  # compiled by now
+    tracemalloc.start()
+    embedding.backward(dy, saved, table)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < table.nbytes / 2
 
 
 @pytest.mark.parametrize("wrong", [-1, 3])

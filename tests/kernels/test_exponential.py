@@ -42,8 +42,7 @@ def test_the_ends():
     np.testing.assert_allclose(slope[1:], [0, 0, 0, 0.25, 0.25, 0, 0], atol=1e-37)
     assert np.isnan(s[0])
     np.testing.assert_array_equal(e[1:6], [0, 0, 0, 1, 1])
-    assert np.isfinite(e[6:]).all()
-    assert (e[6:] > 1e38).all()
+    assert (e[6:] == np.inf).all()
     np.testing.assert_allclose(s[1:], [0, 0, 0, 0.5, 0.5, 1, 1], atol=1e-37)
 
 

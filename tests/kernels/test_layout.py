@@ -15,6 +15,7 @@ def elements(x):
         shape[axis_number] = -1
         places = places + stride * np.arange(x.shape[axis_number]).reshape(shape)
     assert axis.flags.c_contiguous
+    assert axis.size == places.max() + 1
     return axis[places]
 
 
@@ -55,4 +56,5 @@ def test_parts_are_few_and_not_tiny():
         size = rows_per_part(n_rows)
         assert size >= 16
         assert size * 32 >= n_rows
+        assert size == 16 or (size - 1) * 32 < n_rows
     assert CHUNK % 4 == 0  # four elements share a counter of dropout

@@ -58,10 +58,16 @@ def test_rows_in_tiles_of_columns(n_rows, n_columns, seed):
     source = Rows(x.reshape(-1), n_columns)
     n_tiles, n = -(-n_columns // LANES), min(LANES, n_rows + 2)
     loaded = tile(generator, n_tiles * LANES)
+
+    def wide():
+        return loaded.reshape(n_tiles, LANES, LANES).transpose(1, 0, 2).reshape(LANES, -1)
+
+    before = wide().copy()
     tiles.load_rows(loaded, source, n_rows, n_columns, 3.0, n)
-    wide = loaded.reshape(n_tiles, LANES, LANES).transpose(1, 0, 2).reshape(LANES, -1)
-    np.testing.assert_array_equal(wide[:n_rows, :n_columns], 3 * x)
-    np.testing.assert_array_equal(wide[n_rows:n, :n_columns], 0)
+    np.testing.assert_array_equal(wide()[:n_rows, :n_columns], 3 * x)
+    np.testing.assert_array_equal(wide()[n_rows:n, :n_columns], 0)
+    # Behind the last channel x has another row, or ends.
+    np.testing.assert_array_equal(wide()[:, n_columns:], before[:, n_columns:])
 
     stored = np.ascontiguousarray(loaded.reshape(n_tiles, LANES, LANES)[:, :n_rows])
     back = np.zeros_like(x)

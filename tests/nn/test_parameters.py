@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minilm import rng
 from minilm.nn.linear import Linear
 from minilm.nn.parameters import ALIGNMENT, Constant, Normal, Parameters, Scope
 
@@ -37,7 +38,9 @@ def test_decay_is_a_prefix_and_views_do_not_overlap() -> None:
     assert parameters.n_parameters == 3 + 35 + 2 + 16
     assert all(p.value.ctypes.data % 4 == 0 for p in parameters)
     offsets = [p.value.ctypes.data - parameters.values.ctypes.data for p in parameters]
+    assert 4 * ALIGNMENT % 64 == 0
     assert all(offset % (4 * ALIGNMENT) == 0 for offset in offsets)
+    assert parameters.values.size < parameters.n_parameters + 4 * ALIGNMENT
 
 
 def test_iteration_keeps_the_order_of_computation() -> None:
@@ -65,6 +68,16 @@ def test_each_parameter_draws_from_its_own_stream() -> None:
     other = Parameters(_declared().declared, seed=4)["table"].value
     np.testing.assert_array_equal(alone, among)
     assert (among != other).all()
+
+
+def test_initial_values_stay_as_they_are() -> None:
+    """A seed gives the same model in every version, and no seed is seed 0."""
+    drawn = rng.generator(3, 0, "initialise/table").normal(0.0, 0.1, (4, 4))
+    found = Parameters(_declared().declared, np.float64, seed=3)["table"].value
+    np.testing.assert_array_equal(found, drawn)
+    default, zero = Parameters(_declared().declared), Parameters(_declared().declared, seed=0)
+    np.testing.assert_array_equal(default.values, zero.values)
+    assert default.values.dtype == np.float32
 
 
 def test_declaring_or_allocating_twice_is_refused() -> None:

@@ -95,6 +95,16 @@ def test_yarn_at_the_ends() -> None:
     np.testing.assert_allclose(high / PLAIN, kept + (1 - kept) / 4, rtol=1e-13)
 
 
+def test_yarn_ramp_without_a_width_is_a_thousandth_wide() -> None:
+    """Both its ends at "pair 0.9995": pair 1 is half way."""
+    turns = 1000 / (2 * math.pi) / BASE ** (2 * 0.9995 / R)
+    found = frequencies(
+        "yarn", factor=4.0, original_context=1000, beta_fast=turns, beta_slow=turns, truncate=False
+    )
+    expected = [1, (1 + 1 / 4) / 2, *[1 / 4] * 4]
+    np.testing.assert_allclose(found / PLAIN, expected, rtol=1e-9)
+
+
 def test_longrope_changes_lists_beyond_the_original_context() -> None:
     short, long = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5), (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
     numbers = {"original_context": 20, "short_factors": short, "long_factors": long}

@@ -129,6 +129,27 @@ def test_attention_matrices(name: str) -> None:
     np.testing.assert_allclose(dscores, by_softmax, rtol=1e-9, atol=1e-13)
 
 
+def test_the_middle_of_a_block() -> None:
+    taps = Taps()
+    run("gpt2", taps)
+    value, gradient = taps.values, taps.gradients
+    middle = value["embedding"] + value["blocks.0.attention.projection"]
+    np.testing.assert_allclose(value["blocks.0.middle"], middle, rtol=1e-12)
+    np.testing.assert_allclose(value["blocks.0"], middle + value["blocks.0.mlp.down"], rtol=1e-12)
+    np.testing.assert_array_equal(
+        gradient["blocks.0.middle"], gradient["blocks.0.attention.projection"]
+    )
+
+
+def test_nothing_is_kept_once_the_watch_is_over() -> None:
+    taps = Taps()
+    model, _, _ = run("gpt2", taps)
+    names = list(taps.values)
+    logits, saved = model.forward(TOKENS)
+    model.backward(logits, saved)
+    assert list(taps.values) == list(taps.gradients)[::-1] == names
+
+
 def test_keep_chooses() -> None:
     taps = Taps(keep=lambda name: name.endswith(".weights"))
     run("gpt2", taps)
@@ -156,6 +177,32 @@ class Doubling(Layer):
 
     def backward(self, dy, saved):
         return 2 * dy
+
+
+class Passing(Layer):
+    def forward(self, x):
+        return x, None
+
+
+def test_what_is_only_passed_on_keeps_its_name() -> None:
+    taps, doubling, passing = Taps(), Doubling(), Passing()
+    with taps.watching({id(doubling): "doubling", id(passing): "passing"}):
+        y, _ = doubling.forward(np.ones(2))
+        passing.forward(y)
+        passing.forward(y.copy())
+    assert list(taps.values) == ["doubling", "passing"]
+    with taps.watching({id(passing): "passing"}):
+        passing.forward(y)
+    with taps.watching({id(passing): "passing"}):
+        passing.forward(y)
+    assert list(taps.values) == ["doubling", "passing", "passing (2)", "passing (3)"]
+
+
+def test_what_is_no_array_is_not_kept() -> None:
+    taps, passing = Taps(), Passing()
+    with taps.watching({id(passing): "passing"}):
+        passing.forward([1.0])
+    assert not taps.values
 
 
 def test_a_layer_used_twice() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minilm.gradient_check import gradcheck
-from minilm.reference import attention, philox
+from minilm.reference import attention, philox, softmax
 
 size = st.integers(1, 4)
 
@@ -208,7 +208,8 @@ def test_extremes(size):
         gradients = attention.backward(np.ones_like(y), saved)
     assert y.reshape(-1).tolist() == ([1, 1] if size > 0 else [3, 3])
     assert all(np.isfinite(gradient).all() for gradient in gradients)
-    assert {a.dtype for a in (y, saved.lse, *gradients)} == {np.dtype(np.float32)}
+    assert {a.dtype for a in (y, *gradients)} == {np.dtype(np.float32)}
+    assert saved.lse.dtype == np.float64
 
 
 def test_float32_stays_float32_whatever_the_scale_is():
@@ -217,7 +218,35 @@ def test_float32_stays_float32_whatever_the_scale_is():
         *args, scale=np.float64(0.3), dropout=np.float64(0.5), key=1, causal=True
     )
     gradients = attention.backward(y, saved)
-    assert {a.dtype for a in (y, saved.lse, *gradients)} == {np.dtype(np.float32)}
+    assert {a.dtype for a in (y, *gradients)} == {np.dtype(np.float32)}
+    assert saved.lse.dtype == np.float64
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_gradients_of_the_matrices(dropout):
+    """Of the scores, and of the probabilities, as if each were an argument."""
+    q, k, v = qkv(2, 4, 2, 3, 5, 3)
+    options = {"causal": True, "key_mask": MASK, "dropout": dropout, "key": 8}
+    y, saved = attention.forward(q, k, v, **options)
+    scores, p = attention.matrices(saved)
+    keep = philox.keep_probabilities(p.shape, dropout, 8) / (1 - dropout)
+
+    def weighted(p):
+        return (p * keep) @ np.repeat(v, 2, axis=1)
+
+    np.testing.assert_allclose(weighted(p), y, rtol=1e-12, atol=1e-15)
+    of_scores = gradcheck(
+        lambda scores: (weighted(softmax.forward(scores)[0]), saved),
+        lambda dy, saved: attention.matrices_backward(dy, saved)[0],
+        [scores],
+    )
+    of_p = gradcheck(
+        lambda p: (weighted(p), saved),
+        lambda dy, saved: attention.matrices_backward(dy, saved)[1],
+        [p],
+    )
+    assert of_scores.ok, f"\n{of_scores}"
+    assert of_p.ok, f"\n{of_p}"
 
 
 def test_heads_that_do_not_divide():

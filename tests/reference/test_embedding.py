@@ -58,7 +58,7 @@ def test_out_may_be_a_view():
 
 @pytest.mark.parametrize("bad", [-1, 5, -100])
 def test_ids_outside_the_table(bad):
-    with pytest.raises(IndexError, match=str(bad)):
+    with pytest.raises(IndexError, match=rf"{bad}.*the table has rows 0\.\.4"):
         embedding.forward(np.array([0, bad, 2]), np.zeros((5, 2)))
 
 

@@ -51,16 +51,17 @@ def test_float32_far_from_zero_keeps_its_variance():
     x = (1000 + np.random.default_rng(1).standard_normal((4, 256))).astype(np.float32)
     y, saved = layer_norm.forward(x, np.ones(256, np.float32))
     exact, _ = layer_norm.forward(x.astype(np.float64), np.ones(256))
-    assert y.dtype == saved.mean.dtype == saved.rstd.dtype == np.float32
+    assert y.dtype == saved.rstd.dtype == np.float32
+    assert saved.mean.dtype == np.float64
     assert saved.mean.shape == saved.rstd.shape == (4,)
     # mean(x^2) - mean(x)^2 would leave nothing of a variance of 1 beside 10^6.
-    assert np.max(np.abs(y - exact)) < 1e-4
+    assert np.max(np.abs(y - exact)) < 1e-6
 
 
 def test_a_vector_of_float32_stays_float32():
     x, weight = np.array([1, 2, 4], np.float32), np.ones(3, np.float32)
     y, saved = layer_norm.forward(x, weight, weight)
-    dtypes = {a.dtype for a in (y, saved.mean, saved.rstd, *layer_norm.backward(y, saved))}
+    dtypes = {a.dtype for a in (y, saved.rstd, *layer_norm.backward(y, saved))}
     assert dtypes == {np.dtype(np.float32)}
 
 

@@ -55,6 +55,12 @@ def test_frequencies_and_tables():
     np.testing.assert_allclose(sin, 2 * np.sin([[3, 1.5], [4, 2]]), rtol=1e-14)
 
 
+def test_tables_begin_at_the_first_position_and_are_not_scaled_unless_told():
+    frequencies = rope.frequencies(4)
+    plain, explicit = rope.tables(frequencies, 3), rope.tables(frequencies, 3, start=0, scale=1.0)
+    np.testing.assert_array_equal(plain, explicit)
+
+
 def test_the_first_position_stays():
     x = np.random.default_rng(1).standard_normal((1, 1, 3, 4))
     y, _ = turn(x)
