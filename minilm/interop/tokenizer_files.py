@@ -49,6 +49,8 @@ def read(folder: Path) -> Tokenizer | None:
         description = _word_piece(folder, lowercase=settings.get("do_lower_case", True) is True)
     else:
         return None
+    if description == _described(BytesTokenizer()):  # a run of ours that comes back
+        return BytesTokenizer()
     try:
         return HuggingFaceTokenizer(description, settings)
     except MinilmError as error:

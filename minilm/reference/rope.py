@@ -74,7 +74,7 @@ def tables(
     Examples
     --------
     >>> cos, sin = tables(frequencies(4), n_positions=2, start=5)
-    >>> float(sin[1, 0]) == np.sin(6.0)
+    >>> bool(sin[1, 0] == np.sin(6.0))
     True
     """
     positions = np.arange(start, start + n_positions, dtype=np.float64)

@@ -48,7 +48,7 @@ def test_json(source: Path, tmp_path: Path, capsys) -> None:
     found = json.loads(out)
     assert found["parameters"] == 3008
     assert found["model"]["n_embd"] == 8
-    assert found["tokenizer"] == "huggingface"
+    assert found["tokenizer"] == "bytes"
     assert found["notes"] == []
     code, out, _ = run(capsys, "export", tmp_path / "run", tmp_path / "x", "--json")
     assert json.loads(out)["family"] == "gpt2"
