@@ -1,134 +1,194 @@
 """One training step, minilm beside PyTorch: ``python -m benchmarks.train_step [SHAPE ...]``.
 
-Forward, loss, backward, clipping, AdamW; GPT-2's architecture with biases, no dropout,
-float32, both libraries on all cores, in turn, in one process. PyTorch runs eagerly with
-fused attention and fused AdamW. Printed: medians, their ratio, and minilm's share of the
-matrix-product rate measured between the rounds. Needs the extra ``minilm[oracle]``.
+Forward, loss, backward, clipping, AdamW; GPT-2's architecture with biases, no dropout, on
+all cores, each library in a process of its own, in turn. PyTorch: a nanoGPT-style model
+with fused attention and fused AdamW, in the modes that ``--modes`` names. Printed: medians,
+their ratios, and minilm's share of the matrix-product rate measured between the rounds.
+Needs the extra ``minilm[oracle]``.
 """
 
 from __future__ import annotations
 
+import argparse
+import importlib.metadata
 import json
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import minilm  # isort: skip  (before NumPy: it arranges the threads)
 
 import numpy as np
-import torch
 
-from benchmarks.peer import PeerGPT, adamw
-from minilm import machine
+from benchmarks.sides import Side, serve
 from minilm.models.config import GPTConfig
-from minilm.models.gpt import GPT
-from minilm.objectives.next_token import NextToken
-from minilm.optim.adamw import AdamW
 from minilm.optim.config import OptimizerConfig
 
 SHAPES = {
     "S": (GPTConfig(vocab_size=65, block_size=64, n_layer=4, n_head=4, n_embd=128), 12),
     "M": (GPTConfig(vocab_size=65, block_size=256, n_layer=6, n_head=6, n_embd=384), 64),
     "G": (GPTConfig(vocab_size=50257, block_size=64, n_layer=12, n_head=12, n_embd=768), 4),
+    "G1": (GPTConfig(vocab_size=50257, block_size=1024, n_layer=12, n_head=12, n_embd=768), 1),
 }
-SECONDS = 8.0  # of each side in each of the rounds
+MODES = ("eager", "compiled", "bf16", "bf16-compiled")
+SECONDS = 6.0  # of each side in each of the rounds
 ROUNDS = 3
 
 
-def _ours(config: GPTConfig, batch_size: int) -> tuple[Callable[[], None], GPT, NextToken]:
-    ids = np.random.default_rng(0).integers(0, config.vocab_size, 100_000)
-    model = GPT(config)
-    objective = NextToken(
-        ids,
-        ids,
-        np.ones(config.vocab_size, int),
-        batch_size=batch_size,
-        block_size=config.block_size,
-        seed=0,
-    )
+def _batches(shape: str) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
+    config, batch_size = SHAPES[shape]
+    size = (batch_size, config.block_size)
+
+    def batch(step: int) -> tuple[np.ndarray, np.ndarray]:
+        generator = np.random.default_rng(step)
+        return tuple(generator.integers(0, config.vocab_size, size) for _ in range(2))  # type: ignore[return-value]
+
+    return batch
+
+
+def _ours(shape: str) -> Callable[[int], None]:
+    from minilm.models.gpt import GPT
+    from minilm.objectives.token_loss import loss_and_gradient
+    from minilm.optim.adamw import AdamW
+
+    config, _ = SHAPES[shape]
+    model, batch = GPT(config), _batches(shape)
     optimizer = AdamW(model.parameters, OptimizerConfig(), n_steps=10**6)
 
-    def step() -> None:
-        batch = objective.batch(optimizer.n_updates)
+    def step(number: int) -> None:
+        inputs, targets = batch(number)
         model.parameters.zero_gradients()
-        objective.loss_and_gradients(model, batch, batch.n_targets)
+        x, saved = model.features(inputs)
+        _, dx = loss_and_gradient(
+            model.head, x, targets, vocab_size=config.vocab_size, normalizer=targets.size
+        )
+        model.features_backward(dx, saved)
         optimizer.update()
 
-    return step, model, objective
+    return step
 
 
-def _theirs(model: GPT, objective: NextToken) -> Callable[[], None]:
-    peer = PeerGPT(model.config, model.parameters)
+def _theirs(shape: str, mode: str) -> Callable[[int], None]:
+    import torch
+
+    from benchmarks.peer import PeerGPT, adamw
+    from minilm.models.gpt import GPT
+
+    batch = _batches(shape)
+    peer: Any = PeerGPT(SHAPES[shape][0], GPT(SHAPES[shape][0]).parameters)
     optimizer = adamw(peer, OptimizerConfig(), fused=True)
-    done = 0
+    loss_of = torch.compile(peer.loss) if mode.endswith("compiled") else peer.loss
+    half = mode.startswith("bf16")
 
-    def step() -> None:
-        nonlocal done
-        batch = objective.batch(done)
-        done += 1
+    def step(number: int) -> None:
+        inputs, targets = map(torch.from_numpy, batch(number))
         optimizer.zero_grad()
-        peer.loss(torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = loss_of(inputs, targets)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
         optimizer.step()
 
     return step
 
 
-def _timed(step: Callable[[], None]) -> list[float]:
-    step()
-    times: list[float] = []
-    end = time.perf_counter() + SECONDS
-    while time.perf_counter() < end or len(times) < 3:
-        started = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - started)
-    return times
+def _answer(side: str, shape: str) -> Callable[..., Any]:
+    """What a child does when asked: run for some seconds, or say how fast products are."""
+    step = _ours(shape) if side == "minilm" else _theirs(shape, side)
+    done = 0
+
+    def answer(seconds: float = 0.0) -> Any:
+        nonlocal done
+        if not seconds:
+            from minilm import machine
+
+            return {"peak_gflops": machine.sgemm_gflops(), "peak_bytes": machine.peak_bytes()}
+        times: list[float] = []
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end or len(times) < 2:
+            started = time.perf_counter()
+            step(done)
+            done += 1
+            times.append(time.perf_counter() - started)
+        return times
+
+    return answer
 
 
-def measure(shape: str) -> dict[str, float | str]:
-    """Median milliseconds of both sides, and what follows from them."""
+def measure(shape: str, modes: list[str], seconds: float, rounds: int) -> dict[str, Any]:
+    """Median milliseconds of all sides, and what follows from them."""
+    module = "benchmarks.train_step"
+    sides = {"minilm": Side(module, "minilm", shape)}
+    sides |= {mode: Side(module, mode, shape, peer="torch") for mode in modes}
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    peak, memory = 0.0, {}
+    for side in sides.values():
+        side.ask(seconds=0.01)  # compiles, and touches all memory
+    for _ in range(rounds):
+        for name, side in sides.items():
+            times[name] += side.ask(seconds=seconds)
+        found = sides["minilm"].ask()
+        peak = max(peak, found["peak_gflops"])
+    for name, side in sides.items():
+        memory[name] = side.ask()["peak_bytes"]
+        side.close()
     config, batch_size = SHAPES[shape]
-    ours, model, objective = _ours(config, batch_size)
-    theirs = _theirs(model, objective)
-    times: dict[str, list[float]] = {"minilm": [], "torch": []}
-    peak = 0.0
-    for _ in range(ROUNDS):
-        times["minilm"] += _timed(ours)
-        times["torch"] += _timed(theirs)
-        peak = max(peak, machine.sgemm_gflops())
-    seconds, reference = (statistics.median(t) for t in times.values())
+    milliseconds = {name: statistics.median(found) * 1e3 for name, found in times.items()}
     tokens = batch_size * config.block_size
-    gflops = config.flops_per_token() * tokens / seconds / 1e9
+    gflops = config.flops_per_token() * tokens / milliseconds["minilm"] / 1e6
     return {
         "shape": shape,
-        "minilm_ms": seconds * 1e3,
-        "torch_ms": reference * 1e3,
-        "ratio": reference / seconds,
+        "milliseconds": milliseconds,
+        "ratios": {name: milliseconds[name] / milliseconds["minilm"] for name in modes},
         "gflops": gflops,
         "peak_gflops": peak,
         "peak_share": gflops / peak,
+        "peak_memory_bytes": memory,
     }
 
 
 def main() -> None:
     """Print a row for each shape named on the command line, or with ``--json`` one object."""
-    names = [a for a in sys.argv[1:] if a != "--json"] or ["S"]
-    about = f"torch {torch.__version__}, numpy {np.__version__}, {platform.processor()}"
-    rows = [measure(name) for name in names]
-    if "--json" in sys.argv:
-        print(json.dumps({"versions": about, "threads": machine.threads(), "rows": rows}))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_step", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("shapes", nargs="*", default=["S"], help=", ".join(SHAPES))
+    parser.add_argument("--modes", nargs="+", default=["eager"], choices=MODES)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="a side and round")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve(_answer(*options.shapes))
         return
-    print(f"minilm {minilm.__version__}, {about}, {machine.threads()} cores; medians")
-    print(
-        f"{'shape':5} {'minilm ms':>10} {'torch ms':>10} {'ratio':>6} {'GFLOP/s':>8} {'of peak':>8}"
-    )
+    rows = [measure(s, options.modes, options.seconds, options.rounds) for s in options.shapes]
+    torch = importlib.metadata.version("torch")
+    about = f"minilm {minilm.__version__}, torch {torch}, numpy {np.__version__}"
+    if options.json:
+        print(json.dumps({"versions": about, "cpu": _processor(), "rows": rows}))
+        return
+    print(f"{about}; {_processor()}; medians in ms, and how many times as fast minilm is")
+    print(f"{'':5} {'minilm':>9}" + "".join(f"{mode:>22}" for mode in options.modes), end="")
+    print(f"{'GFLOP/s':>9}{'of peak':>9}{'memory, MB':>22}")
     for row in rows:
-        print(
-            f"{row['shape']:5} {row['minilm_ms']:10.1f} {row['torch_ms']:10.1f} "
-            f"{row['ratio']:6.2f} {row['gflops']:8.0f} {row['peak_share']:8.0%}"
-        )
+        ms = row["milliseconds"]
+        cells = "".join(f"{ms[m]:13.1f} ({row['ratios'][m]:5.2f}x)" for m in options.modes)
+        memory = " / ".join(f"{n / 1e6:.0f}" for n in row["peak_memory_bytes"].values())
+        print(f"{row['shape']:5} {ms['minilm']:9.1f}{cells}", end="")
+        print(f"{row['gflops']:9.0f}{row['peak_share']:9.0%}{memory:>22}")
+
+
+def _processor() -> str:
+    """The name of the processor, where the system tells."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

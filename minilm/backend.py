@@ -10,38 +10,34 @@ else the reference, which is then already the fastest (NumPy and BLAS).
 
 Thread arrangement
 ------------------
-Two thread pools share the cores: OpenBLAS runs the matrix products, Numba's runs the
-kernels. A pool may keep its idle workers spinning for the next job, on the very cores that
-the other pool needs. Here idle workers are told to sleep:
+One pool of threads, Numba's, does all the work: the kernels and, in `kernels.linear`, the
+matrix products. OpenBLAS, which NumPy brings, would need a pool of its own, and two pools on
+the same cores get in each other's way: idle workers of one keep spinning on the cores that
+the other needs. OpenBLAS is left to the reference and told to sleep after each product.
 
-- ``OMP_WAIT_POLICY=passive``: Numba's OpenMP workers sleep at once.
-- ``OPENBLAS_THREAD_TIMEOUT=16``: OpenBLAS's wait 2^16 clock ticks (some 25 us) and not the
-  default 2^26. So they are awake for a product that follows at once, and asleep while a
-  long kernel runs.
+Waking a sleeping worker takes 60 us, more than most kernels of a small model. So Numba's
+workers look out for new work for about a millisecond before they sleep. A parallel loop
+that does nothing, in us (2 cores, x86-64, GNU OpenMP), by the time since the last one:
 
-Measured on 2 cores (x86-64, OpenBLAS 0.3.31, GNU OpenMP), medians in us of a matrix product
-and a GELU in turn; the first column is 0.1 GFLOP with 100,000 numbers, the second 4.8
-GFLOP with 6,000,000, which alone take 430 + 90 and 16,200 + 1,780:
+                                0     20 us   200 us    2 ms
+    OMP_WAIT_POLICY=passive    63        65       79      86
+    GOMP_SPINCOUNT=100000       1.6       1.6      1.8    35
+    OMP_WAIT_POLICY=active      1.8       1.8      2.0     3.8
+    workqueue layer           109       126      145     174
 
-    OMP_WAIT_POLICY  OPENBLAS_THREAD_TIMEOUT    small     large
-    active           26 (default)               8,001    39,882
-    active           4                            548    35,909
-    unset            26                           519    21,238
-    passive          26                           499    21,047
-    passive          4                            552    19,013
-    passive          16                           555    18,975
+"active" would spin for ever, beside other programs too. Numba's own "workqueue" layer is
+all there is where no OpenMP library is found; it must not be entered by two Python threads
+at once, so the kernels are to be called from one thread.
 
-With a timeout of 4 a product that follows another must wake its worker: some 20 us each.
-Numba's own "workqueue" layer, all there is where no OpenMP library is found,
-knows no spinning and fits in without any setting: 602 and 21,348, with a timeout of 4 645
-and 19,440. It must not be entered by two Python threads at once; so the kernels are to be
-called from one thread. Waking Numba's workers costs some 50 us (workqueue: 100), so each
-kernel runs on the calling thread alone below a size of its own (see `kernels.jit.kernel`).
+On a machine whose cores are busy with other programs a loop waits for the thread that has
+lost its core. Then NUMBA_NUM_THREADS should leave cores free.
 
-On a machine whose cores are busy with other programs every pool suffers, OpenBLAS most: its
-threads wait for each other within one product, and one that has lost its core for a time
-slice makes 0.4 ms into 8. Then OPENBLAS_NUM_THREADS and NUMBA_NUM_THREADS should leave
-cores free.
+Memory
+------
+A step allocates and frees the same arrays again and again. The C library gives large ones
+back to the system each time and gets them back empty, page by page: a third of a small
+model's step. With glibc it is told to keep what is freed, so that the arrays of one step
+are the workspace of the next.
 
 The variables must be set before the libraries start their pools, so this module must be
 the first that the package imports. A value that the user has set stays.
@@ -50,9 +46,11 @@ the first that the package imports. A value that the user has set stays.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import importlib
 import os
+import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -60,8 +58,25 @@ from types import ModuleType
 
 __all__ = ["TWINS", "active", "ops", "using"]
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "100000")
+    os.environ.setdefault("KMP_BLOCKTIME", "1")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc reuse memory; elsewhere, or if the user has settings, leave all as it is."""
+    if sys.platform != "linux" or any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_M_MMAP_THRESHOLD, 2**30)
+
+
+_keep_freed_memory()
 
 TWINS = ("kernels", "reference")
 

@@ -126,7 +126,7 @@ def _costs(recipe: Recipe) -> tuple[Costs, str]:
         flops_per_token=model.flops_per_token(),
         parameter_bytes=costs.parameter_bytes(model),
         activation_bytes=model.activation_bytes(training.batch_size // training.accumulation),
-        predicted_memory_bytes=prediction.predict(recipe, train_tokens),
+        predicted_memory_bytes=prediction.predict(recipe, len(text.counted) if text else 0),
         cache_bytes_per_token=model.cache_bytes_per_token(),
         steps=training.steps,
         tokens_per_step=tokens_per_step,

@@ -18,16 +18,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from minilm.cli.formatting import clock, count, duration, memory, printable, share
+from minilm.cli.bar import REFRESHES_PER_SECOND, bar_line, cut
+from minilm.cli.formatting import count, duration, memory, printable, share
 from minilm.cli.plain import GAP, evaluation_fields
 from minilm.cli.progress import Record, Status, header
 
 __all__ = ["Display", "lines"]
-
-REFRESHES_PER_SECOND = 4
-# Beyond this a longer bar tells nothing more.
-WIDEST_BAR = 60
-NARROWEST_BAR = 8
 
 
 class Display:
@@ -100,29 +96,15 @@ def _waiting(status: Status, width: int) -> Text:
     if status.phase.startswith("compiling") and status.kernels:
         fields.insert(1, Text(f"{status.kernels} done"))
         fields.append(Text(f"last: {status.kernel}"))
-    return (_pack(fields, width, most=1) or [_cut(status.phase, width)])[0]
+    return (_pack(fields, width, most=1) or [cut(status.phase, width)])[0]
 
 
 def _bar_line(status: Status, width: int, ascii_only: bool) -> Text:
     """The phase, the step, the bar and the time left."""
-    left = status.seconds_left()
     done = min(1.0, status.step / max(1, status.steps))
-    before = f"{status.phase} {status.step}/{status.steps} "
-    after = f" {100 * done:3.0f} %" + ("" if left is None else f"  {clock(left)} left")
-    room = width - len(before) - len(after)
-    if room < NARROWEST_BAR:
-        before = f"{status.step}/{status.steps} "
-        room = width - len(before) - len(after)
-    if room < NARROWEST_BAR:
-        return _cut(f"{before.strip()}{after}", width)
-    full, half, empty = ("=", "=", "-") if ascii_only else ("━", "╸", "─")
-    room = min(room, WIDEST_BAR)
-    halves = round(2 * room * done)
-    filled = full * (halves // 2) + half * (halves % 2)
-    line = Text(before, no_wrap=True)
-    line.append(filled, "green")
-    line.append(empty * (room - len(filled)), "dim")
-    return line.append(after)
+    steps = f"{status.step}/{status.steps}"
+    labels = (f"{status.phase} {steps}", steps)
+    return bar_line(labels, done, status.seconds_left(), width, ascii_only=ascii_only)
 
 
 def _fields(status: Status) -> list[Text]:
@@ -147,7 +129,3 @@ def _pack(fields: list[Text], width: int, most: int) -> list[Text]:
         elif len(packed) < most and cell_len(field.plain) <= width:
             packed.append(Text(no_wrap=True).append_text(field))
     return packed
-
-
-def _cut(text: str, width: int) -> Text:
-    return Text(text[: max(0, width)], no_wrap=True)

@@ -17,6 +17,7 @@ from minilm.cli.pretrain import DEFAULT_RECIPE, chosen_recipe
 from minilm.errors import MinilmError
 
 if TYPE_CHECKING:
+    from minilm.cli.bar import Bar
     from minilm.golden.recording import Recording
     from minilm.golden.sources import Source
 
@@ -79,10 +80,14 @@ class Golden:
         return self._write() if self.check is None else self._check(self.check)
 
     def _check(self, path: str) -> int:
+        from minilm.cli.bar import showing
         from minilm.golden import check
 
         self._refuse_with_check()
-        found = check(path, twin=self.twin or "kernels", dtype=self.dtype)
+        with showing(sys.stderr) as bar:
+            found = check(
+                path, twin=self.twin or "kernels", dtype=self.dtype, progress=_Progress(bar)
+            )
         print(to_json(found.to_dict()) if self.json else printable(str(found), keep="\n"))
         return 0 if found.ok else 1
 
@@ -102,6 +107,7 @@ class Golden:
 
     def _write(self) -> int:
         from minilm import backend
+        from minilm.cli.bar import showing
         from minilm.golden import Recording
 
         if self.out is None:
@@ -123,7 +129,8 @@ class Golden:
             recording.check_room(self.out)
             if not self.json:
                 _announce(recording, source)
-            recording.write(self.out)
+            with showing(sys.stderr) as bar:
+                recording.write(self.out, _Progress(bar, n_steps))
         if self.json:
             print(to_json(_summary(recording, self.out)))
         else:
@@ -145,6 +152,24 @@ class Golden:
         return of_recipe(recipe, n_steps=n_steps, **sizes)
 
 
+class _Progress:
+    """Tells a bar, in words, what is being computed."""
+
+    def __init__(self, bar: Bar, n_steps: int = 0) -> None:
+        self._bar = bar
+        self._of = f"/{n_steps}" if n_steps else ""
+
+    def __call__(self, name: str, done: float) -> None:
+        from minilm.golden.names import role, step_of
+
+        passes = "forward and backward"
+        words = {"value": passes, "loss": "loss", "gradient": "gradients"}
+        words["parameter"] = "parameters" if self._of else passes
+        step = step_of(name)
+        label = f"step {step}{self._of}" if step else words[role(name)]
+        self._bar.show(label, done, steady=step > 0)
+
+
 def _announce(recording: Recording, source: Source) -> None:
     from minilm.golden.names import ROLES
 
@@ -154,8 +179,9 @@ def _announce(recording: Recording, source: Source) -> None:
         f"in {recording.dtype}, {inputs.batch_size} sequences of {inputs.positions} tokens, "
         "no dropout\n"
     )
+    steps = "1 step" if recording.n_steps == 1 else f"{recording.n_steps} steps"
     rows = [
-        (f"{recording.n_steps} steps" if role == "step" else ROLES[role], *sizes)
+        (steps if role == "step" else ROLES[role], *sizes)
         for role, sizes in recording.groups().items()
     ]
     rows.append(("in all", len(recording.tensors), recording.n_bytes))

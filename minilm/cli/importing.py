@@ -59,11 +59,12 @@ class Import:
                 )
             )
             return 0
+        layers = "1 layer" if c.n_layer == 1 else f"{c.n_layer} layers"
         print(
             f"{found.run}: {found.family}, {c.n_parameters():,} parameters, "
-            f"{c.n_layer} layers of {c.n_embd} channels, {c.block_size:,} positions, "
+            f"{layers} of {c.n_embd} channels, {c.block_size:,} positions, "
             f"{c.vocab_size:,} tokens"
         )
-        if found.tokenizer and c.causal:
+        if found.ready and c.causal:
             print(f'Next: minilm sample {shlex.quote(str(found.run))} --prompt "The "')
         return 0

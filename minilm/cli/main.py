@@ -97,6 +97,7 @@ def _dispatch(argv: list[str]) -> int:
 
 def _commands() -> dict[str, type[Command]]:
     from minilm.cli.compare import Compare
+    from minilm.cli.corpus import Corpus
     from minilm.cli.describe import Describe
     from minilm.cli.exporting import Export
     from minilm.cli.golden import Golden
@@ -114,6 +115,7 @@ def _commands() -> dict[str, type[Command]]:
         "golden": Golden,
         "compare": Compare,
         "tokenizer": Tokenizer,
+        "corpus": Corpus,
         "import": Import,
         "export": Export,
     }

@@ -43,7 +43,7 @@ class Pretrain:
     ] = None
     """Name (minilm describe --list), or path of a .toml file."""
     data: Annotated[str | None, described("PATH")] = None
-    """Train on this text file, or on all in this folder."""
+    """Train on this text file, on all in this folder, or on the shards in it."""
     tokenizer: Annotated[str | None, described("PATH|NAME")] = None
     """bytes, chars, bpe (learned from the text), or a tokenizer file or folder."""
     out: Annotated[str | None, described("FOLDER", hint="(default: runs/RECIPE-1, -2, ...)")] = None
@@ -84,7 +84,7 @@ class Pretrain:
             return recipe
         name = self.tokenizer
         # A file here may have any name; in a recipe a path shows by its form.
-        if name not in ("bytes", "chars", "bpe") and Path(name).exists():
+        if name not in ("bytes", "chars", "bpe", "shards") and Path(name).exists():
             name = str(Path(name).resolve())
         return replace(recipe, data=replace(recipe.data, tokenizer=name))
 
@@ -137,6 +137,7 @@ def chosen_recipe(
 ) -> Recipe:
     """The recipe of that name or path, with what the command line changes in it."""
     from minilm import recipes
+    from minilm.corpus.shards import is_shards
 
     recipe = recipes.load(name or DEFAULT_RECIPE)
     recipe = recipes.override(recipe, overrides)
@@ -144,6 +145,9 @@ def chosen_recipe(
         # The description tells of the text that the recipe came with, if it had one.
         about = "" if recipe.data.source else recipe.description
         recipe = replace(recipe, data=replace(recipe.data, source=data), description=about)
+        named = any(setting.partition("=")[0].endswith("tokenizer") for setting in overrides)
+        if is_shards(data) and not named:
+            recipe = replace(recipe, data=replace(recipe.data, tokenizer="shards"))
     if seed is not None:
         recipe = replace(recipe, seed=seed)
     return recipe

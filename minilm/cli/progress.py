@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from minilm.cli.formatting import count, printable
 from minilm.training.reporter import Reporter
 
-__all__ = ["Record", "Reporter", "Silent", "Status", "header", "open_reporter"]
+__all__ = ["Record", "Reporter", "Silent", "Status", "header", "is_live", "open_reporter"]
 
 Record = dict[str, Any]
 
@@ -144,12 +144,17 @@ def header(start: Record) -> list[str]:
     return lines
 
 
+def is_live(stream: TextIO) -> bool:
+    """Whether lines on `stream` can be redrawn: it is a terminal, and one that can do so."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
 @contextmanager
 def open_reporter(stream: TextIO, *, quiet: bool = False) -> Iterator[Reporter]:
     """The reporter that suits `stream`: live on a terminal, lines elsewhere."""
     if quiet:
         yield Silent(stream)
-    elif stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown"):
+    elif is_live(stream):
         from minilm.cli.display import Display
 
         with Display(stream) as display:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import os
 import platform
+import sysconfig
+import tokenize
 from collections.abc import Callable, Mapping
 
 from minilm.corpus.documents import Document
 from minilm.errors import MinilmError
 
-__all__ = ["NAMES", "python_docs", "without_repeats"]
+__all__ = [
+    "NAMES",
+    "python_code",
+    "python_docs",
+    "python_encoding",
+    "python_files",
+    "python_text",
+    "without_repeats",
+]
+
+# Installed packages are not the standard library; pydoc_data is the corpus "python-docs".
+_LEFT_OUT = frozenset({"__pycache__", "site-packages", "dist-packages", "pydoc_data"})
 
 
 def python_docs() -> list[Document]:
@@ -66,4 +81,68 @@ def without_repeats(topics: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-NAMES: dict[str, Callable[[], list[Document]]] = {"python-docs": python_docs}
+def python_code() -> list[Document]:
+    """The Python sources of the standard library, with its tests: one document a file.
+
+    Python 3.11 has 1760 of them, 31 MB. Empty files are left out, and so are those that cannot
+    be read in the encoding they declare, which is what they test.
+    """
+    texts = ((name, python_text(path)) for name, path in python_files())
+    return [Document(name, text, "python-code") for name, text in texts if text]
+
+
+def python_files() -> list[tuple[str, str]]:
+    """(name, path) of each source of the standard library, sorted by name.
+
+    Raises
+    ------
+    MinilmError
+        If this Python was installed without its sources.
+    """
+    root = sysconfig.get_path("stdlib")
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in _LEFT_OUT]
+        for file in files:
+            if file.endswith(".py"):
+                path = os.path.join(folder, file)
+                found.append((os.path.relpath(path, root).replace(os.sep, "/"), path))
+    if not found:
+        raise MinilmError(
+            f"this Python {platform.python_version()} was installed without its sources in "
+            f"{root}; give a folder of your own"
+        )
+    return sorted(found)
+
+
+def python_encoding(data: bytes) -> str:
+    r"""The encoding that Python source declares (PEP 263), or "" where it is not valid.
+
+    Examples
+    --------
+    >>> python_encoding(b"# -*- coding: latin-1 -*-\nx = 1\n")
+    'iso-8859-1'
+    >>> python_encoding(b"x = 1\n")
+    'utf-8'
+    """
+    try:
+        return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+    except SyntaxError:
+        return ""
+
+
+def python_text(path: str) -> str:
+    """A source file in the encoding that it declares, or "" if that fails or it is blank."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        text = data.decode(python_encoding(data) or "utf-8")
+    except (OSError, UnicodeError):
+        return ""
+    return "" if "\0" in text or text.isspace() else text.removeprefix("\ufeff")
+
+
+NAMES: dict[str, Callable[[], list[Document]]] = {
+    "python-docs": python_docs,
+    "python-code": python_code,
+}

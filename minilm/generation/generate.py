@@ -56,7 +56,10 @@ def generate(
         At least one id; of a long prompt the model sees the end (`window`).
     use_cache : bool
         Without it every token runs the whole window through the model: slower, and the
-        same logits up to rounding, which is what the tests hold it for.
+        same logits up to rounding, but for RoPE scaling that depends on how many positions
+        there are. Of kind dynamic, it turns faster or slower with each position beyond
+        `original_context`; of kind longrope, once, when that is passed. A key in the cache
+        stays turned as it was when it came in, where without the cache all are turned anew.
     temperature, top_k, top_p
         See `minilm.generation.sampling`.
 

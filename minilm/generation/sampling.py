@@ -6,9 +6,11 @@ In this order, each step working on what the one before has left:
                     the largest logit, the first of several
     top_k           keep the k largest z; others that equal the k-th stay too
     top_p           keep the fewest of the most probable tokens whose p sum to at least top_p;
-                    where equal ones meet the limit, higher ids go first; one always stays
+                    of equal ones at the limit those of higher ids stay; one always stays
 
-The order, and what becomes of ties, are those of Hugging Face's `generate`, but in float64.
+The order of the steps, and what becomes of ties in top_k, are those of Hugging Face's `generate`,
+but in float64. Which of equal tokens at the limit of top_p stay is not fixed there: its sort is
+not stable.
 
 Source: top_k: Fan, Lewis and Dauphin, "Hierarchical neural story generation" (2018);
 top_p: Holtzman et al., "The curious case of neural text degeneration" (2020).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,11 @@ class Check:
 
 
 def check(
-    path: str | os.PathLike[str], *, twin: str | None = None, dtype: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    twin: str | None = None,
+    dtype: str | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Check:
     """Compute the states of a golden file anew and compare.
 
@@ -78,6 +83,8 @@ def check(
         By default the one that is active.
     dtype : "float64" or "float32", optional
         To compute in; by default the file's own. In float32 the tolerance is 1e-5.
+    progress : callable, optional
+        Called after each tensor with its name and the share of all that are computed.
 
     Raises
     ------
@@ -98,7 +105,10 @@ def check(
         judge = Judge(file, description)
         optimizer, n_steps = description.recipe.optimizer, description.n_steps
         left = {name for name in file.names if role(name) not in ("input", "parameter")}
+        n_left = max(1, len(left))
         for name, array in states(model, inputs, optimizer, n_steps):
+            if progress:
+                progress(name, 1 - len(left) / n_left)
             if name in left:
                 left.remove(name)
                 judge.hold(name, array, CODES[dtype])

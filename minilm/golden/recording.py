@@ -1,8 +1,8 @@
 """Writing a golden file: what it will hold is known before anything is computed.
 
-Three forward passes over the smallest batches tell how the shape of every intermediate depends
-on B and T. So names and sizes stand in the file's header, the room on the disk is checked, and
-then each number is written when it is computed: of the steps' parameters there is one copy.
+The shapes of all intermediates are worked out first (`minilm.golden.shapes`). So names and sizes
+stand in the file's header, the room on the disk is checked, and then each number is written when it
+is computed: of the steps' parameters there is one copy.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -26,9 +26,9 @@ from minilm.golden import description
 from minilm.golden.description import Description, Tensor, to_metadata
 from minilm.golden.inputs import KINDS, Inputs
 from minilm.golden.names import axes, backward_order, letters, role, step_names
-from minilm.golden.states import copied, forward, squeezed, states
+from minilm.golden.shapes import shapes_of_values
+from minilm.golden.states import copied, squeezed, states
 from minilm.models.model import Model
-from minilm.nn.taps import Taps
 from minilm.recipes.recipe import Recipe
 from minilm.storage.tensor_file import TensorFile
 from minilm.storage.tensor_write import Lazy, write
@@ -113,7 +113,7 @@ class Recording:
         shapes: dict[str, tuple[int, ...]] = {
             f"parameter.{p.name}": p.shape for p in self._model.parameters
         }
-        values = _shapes_of_values(self._model, self.inputs)
+        values = shapes_of_values(self._model, self.inputs)
         shapes |= {f"value.{name}": shape for name, shape in values.items()}
         dtypes = {}
         found = {}
@@ -184,8 +184,17 @@ class Recording:
                 "lower --steps, --batch-size or --positions, or take float32"
             )
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(
+        self, path: str | os.PathLike[str], progress: Callable[[str, float], None] | None = None
+    ) -> None:
         """Compute and write; the file appears under its name when it is whole.
+
+        Parameters
+        ----------
+        path : path
+        progress : callable, optional
+            Called before each tensor is computed, with its name and the share of the file's
+            bytes that come before it.
 
         Raises
         ------
@@ -195,14 +204,22 @@ class Recording:
         self.check_room(path)
         model = copied(self._model, self.dtype)
         computed = states(model, self.inputs, self.recipe.optimizer, self.n_steps)
+
+        def asked_for(name: str, share: float) -> NDArray:
+            if progress:
+                progress(name, share)
+            return _next(name, computed)
+
         entries: dict[str, NDArray | Lazy] = {}
+        done = 0
         for name, planned in self.tensors.items():
             if role(name) == "input":
                 array = self.inputs.arrays[name.removeprefix("input.")]
                 entries[name] = array.astype(planned.dtype)
             else:
-                make = functools.partial(_next, name, computed)
+                make = functools.partial(asked_for, name, done / self.n_bytes)
                 entries[name] = Lazy(planned.shape, planned.dtype, make)
+            done += planned.n_bytes
         write(path, entries, to_metadata(self.described()))
 
     def described(self) -> Description:
@@ -265,26 +282,3 @@ def _as_run(recipe: Recipe, model: Model, inputs: Inputs, n_steps: int) -> Recip
             recipe.training, steps=steps, batch_size=inputs.batch_size, accumulation=1, minutes=0.0
         ),
     )
-
-
-def _shapes_of_values(model: Model, inputs: Inputs) -> dict[str, tuple[int, ...]]:
-    """The shape of every intermediate, from how it grows with B and with T."""
-    B, T = inputs.batch_size, inputs.positions
-    least = _traced(model, inputs, 1, 1)
-    wider = _traced(model, inputs, 2, 1) if B > 1 else least
-    longer = _traced(model, inputs, 1, 2) if T > 1 else least
-    return {
-        name: tuple(
-            a + (B - 1) * (b - a) + (T - 1) * (t - a)
-            for a, b, t in zip(shape, wider[name], longer[name], strict=True)
-        )
-        for name, shape in least.items()
-    }
-
-
-def _traced(
-    model: Model, inputs: Inputs, batch_size: int, positions: int
-) -> dict[str, tuple[int, ...]]:
-    taps = Taps()
-    forward(model, inputs.corner(batch_size, positions), taps)
-    return {name: value.shape for name, value in taps.values.items()}

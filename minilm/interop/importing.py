@@ -14,6 +14,7 @@ from minilm.interop import tokenizer_files
 from minilm.models.model_config import ModelConfig
 from minilm.recipes.reading import to_toml
 from minilm.recipes.recipe import DataConfig, Recipe
+from minilm.tokenizers.hugging_face import NEEDS_PACKAGE, HuggingFaceTokenizer
 from minilm.training import checkpoint
 from minilm.training.loop import Progress
 from minilm.training.run import CONFIG, TOKENIZER, Run
@@ -33,6 +34,8 @@ class Import:
     config : ModelConfig
     tokenizer : str
         Its kind; empty if the folder has none.
+    ready : bool
+        Whether text can be encoded here and now.
     notes : tuple of str
         One line for each thing that a careful reader would want to know.
     """
@@ -41,6 +44,7 @@ class Import:
     family: str
     config: ModelConfig
     tokenizer: str = ""
+    ready: bool = False
     notes: tuple[str, ...] = field(default_factory=tuple)
 
 
@@ -70,9 +74,12 @@ def import_folder(
         Naming what in the folder is missing, unsound or not supported.
     """
     source, out = Path(source), Path(out)
+    if (out / CONFIG).exists():
+        raise MinilmError(f"{out} holds a run already; choose another --out")
     imported = folders.read(source, ignore=ignore)
     tokenizer = tokenizer_files.read(source)
     notes = list(imported.notes)
+    ready = tokenizer is not None
     if tokenizer is None:
         notes.append(tokenizer_files.NO_TOKENIZER)
     elif tokenizer.vocab_size > imported.model.config.vocab_size:
@@ -80,6 +87,9 @@ def import_folder(
             f"{source}: the tokenizer has {tokenizer.vocab_size} ids, the model rows for "
             f"{imported.model.config.vocab_size}: they do not belong together"
         )
+    if isinstance(tokenizer, HuggingFaceTokenizer) and not tokenizer.ready:
+        ready = False
+        notes.append(NEEDS_PACKAGE)
     recipe = Recipe(
         name=source.resolve().name,
         description=f"Imported from {source.name} ({imported.family.model_type}).",
@@ -101,4 +111,4 @@ def import_folder(
                 shutil.rmtree(out, ignore_errors=True)
             raise
     kind = tokenizer.kind if tokenizer else ""
-    return Import(out, imported.family.model_type, imported.model.config, kind, tuple(notes))
+    return Import(out, imported.family.model_type, imported.model.config, kind, ready, tuple(notes))

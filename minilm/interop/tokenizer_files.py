@@ -5,11 +5,13 @@
     vocab.json, merges.txt    byte-level BPE before tokenizer.json (GPT-2, RoBERTa)
     vocab.txt                 WordPiece before tokenizer.json (BERT)
 
-The two old forms are turned into the new one by the package `tokenizers` (extra ``hf``).
+The two old forms are turned into the new one: GPT-2's here if it is what GPT-2 itself has, else
+by the package `tokenizers` (extra ``hf``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,12 @@ from typing import Any
 from minilm.errors import MinilmError
 from minilm.storage import json_file
 from minilm.tokenizers import Tokenizer
-from minilm.tokenizers.bpe import BPETokenizer
+from minilm.tokenizers.base import END_OF_TEXT
+from minilm.tokenizers.bpe import BPETokenizer, gpt2_files
 from minilm.tokenizers.byte import BytesTokenizer
 from minilm.tokenizers.character import CharTokenizer
-from minilm.tokenizers.hugging_face import HuggingFaceTokenizer, byte_letters
+from minilm.tokenizers.hugging_face import HuggingFaceTokenizer
+from minilm.tokenizers.letters import byte_letters
 
 __all__ = ["NO_TOKENIZER", "read", "write"]
 
@@ -42,6 +46,8 @@ def read(folder: Path) -> Tokenizer | None:
     settings = json_file.read(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
     if (folder / TOKENIZER).exists():
         description = json_file.read(folder / TOKENIZER)
+        if ours := _ours(description, settings):
+            return ours
     elif (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
         description = _byte_level(folder)
         settings.setdefault("eos_token", "<|endoftext|>")
@@ -49,12 +55,23 @@ def read(folder: Path) -> Tokenizer | None:
         description = _word_piece(folder, lowercase=settings.get("do_lower_case", True) is True)
     else:
         return None
-    if description == _described(BytesTokenizer()):  # a run of ours that comes back
-        return BytesTokenizer()
     try:
         return HuggingFaceTokenizer(description, settings)
     except MinilmError as error:
         raise MinilmError(f"{folder}: {error}") from None
+
+
+def _ours(description: dict[str, Any], settings: dict[str, Any]) -> Tokenizer | None:
+    """The tokenizer of a run of ours that comes back; None if that would not be all of it."""
+    if description == _described(BytesTokenizer()):
+        return BytesTokenizer()
+    try:
+        found = BPETokenizer.from_dict(description)
+    except MinilmError:
+        return None
+    end = END_OF_TEXT if found.end_of_text is not None else None
+    same = settings.get("eos_token") == end and found.to_dict() == description
+    return found if same else None
 
 
 def write(tokenizer: Tokenizer, folder: Path, block_size: int) -> None:
@@ -80,6 +97,8 @@ def write(tokenizer: Tokenizer, folder: Path, block_size: int) -> None:
 
 
 def _byte_level(folder: Path) -> dict[str, Any]:
+    with contextlib.suppress(MinilmError):  # the package may still make sense of it
+        return gpt2_files.read(folder).to_dict()
     from_file = _package("ByteLevelBPETokenizer")
     paths = [str(folder / "vocab.json"), str(folder / "merges.txt")]
     return _description(folder, lambda: from_file.from_file(*paths))

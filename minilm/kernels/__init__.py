@@ -2,20 +2,25 @@
 
 The formulas, shapes and derivations stand in the reference; here is what makes them
 fast. A file holds the public `forward` and `backward`, which check and lay out their
-arguments, and the compiled loops beneath them. Shared by all: `jit` (how they are
-compiled and cached), `layout`, `exponential`, `pairs` and `tiles`. `linear` has no twin, since BLAS
-is already best; nor have `softmax`, which runs inside attention and the loss, and `tanh`,
-which one small vector a sequence goes through.
+arguments, and the compiled loops beneath them. Shared by all: `jit` (how they are compiled
+and cached), `layout`, `exponential`, `pairs`; and for products of matrices `product`, made of
+the tiles of `registers` and the vector instructions of `vectors`. `softmax`, which runs inside
+attention and the loss, and `tanh`, which one small vector a sequence goes through, have no
+twin.
+
+Text has twins, too, held against the reference in the same way: the steps of byte-pair
+encoding (`bpe_...`, `heap`), and those of curating a corpus (`words`, `word_marks`,
+`word_hashes`, `repetition`, `minhash`, `union_find`).
 
 The rules that the loops follow
 -------------------------------
-- One signature per dtype. Arguments are made C-contiguous first (attention and rope take
-  strides); numbers come in as the arrays' own dtype, since a float64 among float32 would
+- One signature per dtype. Arguments are made C-contiguous first, or taken with any strides; numbers come in as the arrays' own dtype, since a float64 among float32 would
   widen all arithmetic. What needs its digits comes as two float32: see `pairs`.
 - Sums along a row may be regrouped by the compiler, or they could not use vectors. What
   relies on the order of operations stands in a helper of its own, compiled as written.
 - Slice, then count from 0: ``row = x[i]`` and ``for c in range(row.size)``. For an index
   that starts elsewhere Numba must allow for negative values, and vectors are lost.
+- Rows of a loop that is called often: `vectors.part`, which counts no references.
 - A loop writes few arrays. The compiler tests at run time that what it writes overlaps
   nothing else, and gives up on vectors beyond eight such tests.
 - Work is cut into chunks that depend on the shapes alone. Sums over rows are kept per

@@ -1,49 +1,48 @@
 r"""Compiled twin of `minilm.reference.attention`: never a (T, S) matrix, only tiles of it.
 
-Queries are taken `LANES` at a time, and the loops run along them: lane i of every row
-belongs to query i. So the softmax of a query is arithmetic within its lane, and keys and
-values enter as plain numbers, read where they lie.
+Queries are taken `QUERIES` at a time and keys `KEYS` at a time; what is computed for such
+a tile, its scores (QUERIES, KEYS) above all, stays in the first-level cache. Every product
+is made of the register tiles of `product`.
 
-Forward goes through the keys `KEYS` at a time with a running maximum m, sum l and result
-y of each query. When a new tile raises the maximum from m to m', what was summed so far
-shrinks by exp(m - m') (the "online softmax"); y / l is the answer at the end.
+Forward goes through the keys with a running maximum m, sum l and result y of each query.
+When a new tile raises the maximum from m to m', what was summed so far shrinks by
+exp(m - m') (the "online softmax"); y / l is the answer at the end.
 
 Backward recomputes the probabilities of a tile from the saved log-sum-exp. One thread
 takes all queries of one key head, one after another, so dk and dv have one writer and
 their sums one order. With w the weights p r and ds = p (dp - delta), tiles add
 
-    dq_i += sum_j ds[j, i] k_j        dk_j += sum_i ds[j, i] q_i        dv_j += sum_i w[j, i] dy_i
+    dq_i += sum_j ds[i, j] k_j        dk_j += sum_i ds[i, j] q_i        dv_j += sum_i w[i, j] dy_i
 
-where the last two run along the channels, for which q and dy are copied a second time.
-
-Up to `FEW` queries, as in generation with a key-value cache, would leave most lanes empty.
-They take another way: along the channels, see `attention_few`.
+Up to `FEW` queries, as in generation with a key-value cache, would leave the tiles nearly
+empty. They take another way: see `attention_few`.
 
 Source: Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018); Dao et
 al., "FlashAttention" (2022), algorithms 1 and 4.
 """
 
-# mypy: allow-untyped-defs
+# mypy: allow-untyped-defs, disable-error-code="arg-type"
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numba
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm.kernels.attention_backward import backward_head, pack_keys
 from minilm.kernels.attention_few import FEW, forward_few
-from minilm.kernels.attention_tiles import Head, backward_tile, forward_tile
+from minilm.kernels.attention_forward import forward_head
+from minilm.kernels.attention_head import QUERIES, Head, copy_rows
 from minilm.kernels.jit import helper, kernel
-from minilm.kernels.layout import is_regular, memory
 from minilm.kernels.philox import key_words, threshold
-from minilm.kernels.tiles import LANES, Rows, clear, new_tile, store_rows
+from minilm.kernels.product import ONE, ZERO, matrix
+from minilm.kernels.vectors import memory
 from minilm.reference.attention import Saved
 
 __all__ = ["Saved", "backward", "forward"]
-
-ZERO = np.int64(0)  # for a bare 0 Numba compiles a helper once more
 
 
 def forward(
@@ -68,8 +67,14 @@ def forward(
     y = np.empty((n_batch, n_query, n_head, head_size), q.dtype).transpose(0, 2, 1, 3)
     lse = np.empty((n_batch, n_head, n_query))
     saved = Saved(q, k, v, y, lse, key_mask, causal, scale, dropout, key)
+    items = n_batch * n_head
+    parts = (
+        1
+        if n_query <= FEW
+        else min(-(-n_query // int(QUERIES)), -(-4 * numba.get_num_threads() // max(1, items)))
+    )
     run = _forward.sized(q.size * k.shape[2])
-    run(*_memory(q, k, v, y), lse, *_settings(saved))
+    run(*map(_regular, (q, k, v, y)), lse, *_settings(saved), max(1, parts))
     return y, saved
 
 
@@ -79,19 +84,18 @@ def backward(
     """Returns dq (B, H, T, D), dk and dv (B, K, S, D), written into `out` if given."""
     q, k, v, y, lse, *_ = saved
     grads = out or (np.empty_like(q), np.empty_like(k), np.empty_like(v))
-    written = [x if is_regular(x) else np.empty(x.shape, x.dtype) for x in grads]
+    written = [x if _regular(x) is x else np.empty(x.shape, x.dtype) for x in grads]
     run = _backward.sized(q.size * k.shape[2])
-    run(*_memory(q, k, v, y, dy, *written), lse, *_settings(saved))
+    run(*map(_regular, (q, k, v, y, dy)), *written, lse, *_settings(saved))
     for target, x in zip(grads, written, strict=True):
         if target is not x:
             target[...] = x
     return grads
 
 
-def _memory(*arrays: NDArray) -> list[NDArray]:
-    """Each array as one contiguous axis, then all their strides, (number of arrays, 4)."""
-    axes, strides = zip(*map(memory, arrays), strict=True)
-    return [*axes, np.array(strides, np.int64)]
+def _regular(x: NDArray) -> NDArray:
+    """x, or a copy, whose last axis is contiguous."""
+    return x if x.strides[-1] == x.itemsize else np.array(x, order="C")
 
 
 def _settings(saved: Saved) -> tuple[Any, ...]:
@@ -101,83 +105,66 @@ def _settings(saved: Saved) -> tuple[Any, ...]:
     visible = np.ones((len(q), k.shape[2]), bool) if mask is None else np.array(mask, bool)
     limit, survival = np.uint32(threshold(saved.dropout)), real(1 / (1 - saved.dropout))
     words = key_words(saved.key or 0)
-    return visible, k.shape[1], q.shape[3], saved.causal, real(saved.scale), limit, survival, *words
+    masked = mask is not None and not visible.all()
+    return (
+        visible,
+        masked,
+        k.shape[1],
+        q.shape[3],
+        saved.causal,
+        real(saved.scale),
+        limit,
+        survival,
+        *words,
+    )
 
 
 @helper()
-def _rows(x, strides, b, h, t):
-    """The rows of head h from position t on, of an array with these strides."""
-    return Rows(x[b * strides[0] + h * strides[1] + t * strides[2] :], strides[2])
+def _rows(x, b, h):
+    """The rows of a head of x (B, H, T, D), whatever its strides."""
+    first = (b * x.strides[0] + h * x.strides[1]) // x.itemsize
+    return matrix(memory(x), first, x.strides[2] // x.itemsize, ONE)
 
 
-@kernel(parallel_from=500_000)
+@kernel(parallel_from=50_000, strided=True)
 def _forward(
-    q, k, v, y, strides, lse, visible, n_kv_head, size, causal, scale, limit, survival, k0, k1
-):
+    q, k, v, y, lse, visible, masked, n_kv_head, size, causal, scale, limit, survival, k0, k1,
+    n_parts,
+):  # fmt: skip
     n_batch, n_head, n_query = lse.shape
-    n_tiles = (n_query + LANES - 1) // LANES
-    for item in prange(n_batch * n_head * n_tiles):
-        number, tile = item // n_tiles, item % n_tiles
-        # Causal tiles grow with their position. Early and late ones alternate, so that
-        # each thread's run of items holds as much work.
-        tile = tile // 2 if tile % 2 == 0 else n_tiles - 1 - tile // 2
-        b, h, t = number // n_head, number % n_head, tile * LANES
+    for item in prange(n_batch * n_head * n_parts):
+        number, part = item // n_parts, item % n_parts
+        b, h = number // n_head, number % n_head
         g = h // (n_head // n_kv_head)
-        head = Head(number, n_query, size, visible[b], causal, scale, limit, survival, k0, k1)
-        rows_q, rows_y = _rows(q, strides[0], b, h, t), _rows(y, strides[3], b, h, t)
-        rows_k, rows_v = _rows(k, strides[1], b, g, ZERO), _rows(v, strides[2], b, g, ZERO)
+        head = Head(
+            number, n_query, size, visible[b], masked, causal, scale, limit, survival, k0, k1
+        )
+        rows = _rows(q, b, h), _rows(k, b, g), _rows(v, b, g), _rows(y, b, h)
         if n_query <= FEW and limit == 0:
-            forward_few(head, rows_q, rows_k, rows_v, rows_y, lse[b, h])
+            forward_few(head, *rows, lse[b, h])
         else:
-            forward_tile(head, t, rows_q, rows_k, rows_v, rows_y, lse[b, h])
+            forward_head(head, *rows, lse[b, h], part, n_parts)
 
 
-@kernel(parallel_from=200_000)
+@kernel(parallel_from=50_000, strided=True)
 def _backward(
-    q,
-    k,
-    v,
-    y,
-    dy,
-    dq,
-    dk,
-    dv,
-    strides,
-    lse,
-    visible,
-    n_kv_head,
-    size,
-    causal,
-    scale,
-    limit,
-    survival,
-    k0,
-    k1,
-):
+    q, k, v, y, dy, dq, dk, dv, lse, visible, masked, n_kv_head, size, causal, scale, limit,
+    survival, k0, k1,
+):  # fmt: skip
     n_batch, n_head, n_query = lse.shape
     group, n_key = n_head // n_kv_head, visible.shape[1]
     for item in prange(n_batch * n_kv_head):
         b, g = item // n_kv_head, item % n_kv_head
-        n_rows = (size + LANES - 1) // LANES * n_key
-        dk_tiles, dv_tiles = new_tile(dk, n_rows), new_tile(dv, n_rows)
-        clear(dk_tiles, n_rows, LANES)
-        clear(dv_tiles, n_rows, LANES)
+        dense_dk = matrix(np.zeros(n_key * size, k.dtype), ZERO, size, ONE)
+        dense_dv = matrix(np.zeros(n_key * size, k.dtype), ZERO, size, ONE)
         for h in range(g * group, (g + 1) * group):
-            number = b * n_head + h
-            head = Head(number, n_query, size, visible[b], causal, scale, limit, survival, k0, k1)
-            for t in range(0, n_query, LANES):
-                backward_tile(
-                    head,
-                    t,
-                    _rows(q, strides[0], b, h, t),
-                    _rows(k, strides[1], b, g, ZERO),
-                    _rows(v, strides[2], b, g, ZERO),
-                    _rows(y, strides[3], b, h, t),
-                    _rows(dy, strides[4], b, h, t),
-                    _rows(dq, strides[5], b, h, t),
-                    lse[b, h],
-                    dk_tiles,
-                    dv_tiles,
-                )
-        store_rows(dk_tiles, _rows(dk, strides[6], b, g, ZERO), n_key, size)
-        store_rows(dv_tiles, _rows(dv, strides[7], b, g, ZERO), n_key, size)
+            head = Head(
+                b * n_head + h, n_query, size, visible[b], masked, causal, scale, limit, survival,
+                k0, k1,
+            )  # fmt: skip
+            # Packed again for each query head of a group: a small part of the work.
+            packed = pack_keys(head, _rows(k, b, g), _rows(v, b, g))
+            rows = _rows(q, b, h), _rows(y, b, h), _rows(dy, b, h), _rows(dq, b, h)
+            backward_head(head, *rows, lse[b, h], dense_dk, dense_dv, packed)
+        copy_rows(dense_dk, _rows(dk, b, g), n_key, size)
+        copy_rows(dense_dv, _rows(dv, b, g), n_key, size)

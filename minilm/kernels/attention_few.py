@@ -5,7 +5,7 @@ runs at the speed of memory if the loops follow memory. There is room for the sc
 one query, S numbers.
 """
 
-# mypy: allow-untyped-defs
+# mypy: allow-untyped-defs, disable-error-code="arg-type"
 from __future__ import annotations
 
 import math
@@ -14,6 +14,7 @@ import numpy as np
 
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.jit import helper
+from minilm.kernels.vectors import part
 
 __all__ = ["FEW", "forward_few"]
 
@@ -28,8 +29,8 @@ def forward_few(head, q, k, v, y, lse):
         n_keys = head.visible.size
         if head.causal:
             n_keys = max(0, min(n_keys, t + 1 + n_keys - head.n_query))
-        m = _scores(s, q.data[t * q.stride :], k, head, n_keys)
-        target = y.data[t * y.stride : t * y.stride + head.size]
+        m = _scores(s, part(q.data, q.first + t * q.row, head.size), k, head, n_keys)
+        target = part(y.data, y.first + t * y.row, head.size)
         target[:] = 0
         for j in range(n_keys):
             s[j] = exp(s[j] - m)
@@ -37,9 +38,9 @@ def forward_few(head, q, k, v, y, lse):
         for j in range(n_keys):
             total += s[j]
         for j in range(0, n_keys // 4 * 4, 4):
-            _add_four(target, s[j:], v.data[j * v.stride :], v.stride)
+            _add_four(target, part(s, j, 4), v.data, v.first + j * v.row, v.row)
         for j in range(n_keys // 4 * 4, n_keys):
-            _add(target, s[j], v.data[j * v.stride :])
+            _add(target, s[j], part(v.data, v.first + j * v.row, head.size))
         lse[t] = m + math.log(total)
         for d in range(head.size):
             target[d] = target[d] / total if total != 0 else like(m, 0)
@@ -52,24 +53,25 @@ def _scores(s, q, k, head, n_keys):
     for j in range(n_keys):
         s[j] = like(head.scale, -np.inf)
         if head.visible[j]:
-            s[j] = head.scale * _dot(q, k.data[j * k.stride :], head.size)
+            s[j] = head.scale * _dot(q, part(k.data, k.first + j * k.row, head.size))
         m = s[j] if s[j] > m else m
     return like(m, 0) if m == like(m, -np.inf) else m
 
 
 @helper()
-def _dot(a, b, n):
+def _dot(a, b):
     total = like(a[0], 0)
-    for d in range(n):
+    for d in range(a.size):
         total += a[d] * b[d]
     return total
 
 
 @helper(exact=True)
-def _add_four(y, factors, x, stride):
+def _add_four(y, factors, x, first, stride):
     # Exact, so that the four are summed before they go into y, which has grown by then.
     f0, f1, f2, f3 = factors[0], factors[1], factors[2], factors[3]
-    x0, x1, x2, x3 = x, x[stride:], x[2 * stride :], x[3 * stride :]
+    x0, x1 = part(x, first, y.size), part(x, first + stride, y.size)
+    x2, x3 = part(x, first + 2 * stride, y.size), part(x, first + 3 * stride, y.size)
     for d in range(y.size):
         y[d] += f0 * x0[d] + f1 * x1[d] + f2 * x2[d] + f3 * x3[d]
 

@@ -23,6 +23,7 @@ import functools
 import hashlib
 import os
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import event
+from numba.core import event, types
 from numba.core.caching import FunctionCache
 from platformdirs import user_cache_dir
 
@@ -40,6 +41,7 @@ __all__ = ["Kernel", "cache_folder", "helper", "kernel", "on_compile"]
 Function = Callable[..., Any]
 
 _config: Any = numba.config
+_lock = threading.Lock()
 
 # Everything in "fast" except nnan, ninf (NaN and infinity must survive) and afn.
 _FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
@@ -100,13 +102,51 @@ def _compiled(function: Function, *, parallel: bool) -> Any:
     return dispatcher
 
 
+def _same(dispatcher: Any) -> Any:
+    return dispatcher
+
+
+class _Strided:
+    """A compiled function that takes arrays of any strides, and is compiled once a dtype.
+
+    Numba compiles again for every mixture of contiguous and other arguments. Here it is
+    told that none is contiguous, and then that it may not compile but only convert.
+    """
+
+    def __init__(self, dispatcher: Any) -> None:
+        self._dispatcher = dispatcher
+        self._compiled: set[np.dtype[Any]] = set()
+
+    @property
+    def signatures(self) -> Any:
+        """What it has been compiled for."""
+        return self._dispatcher.signatures
+
+    def __call__(self, *arguments: Any) -> Any:
+        if arguments[0].dtype not in self._compiled:
+            with _lock:
+                self._dispatcher.disable_compile(False)
+                self._dispatcher.compile(tuple(_any_strides(x) for x in arguments))
+                self._dispatcher.disable_compile(True)
+            self._compiled.add(arguments[0].dtype)
+        return self._dispatcher(*arguments)
+
+
+def _any_strides(argument: Any) -> Any:
+    kind = numba.typeof(argument)
+    if isinstance(kind, types.Array) and kind.ndim > 1:
+        return kind.copy(layout="A", readonly=False)
+    return kind
+
+
 class Kernel:
     """A function in two compiled forms, each compiled when first needed."""
 
-    def __init__(self, function: Function, parallel_from: int | None) -> None:
+    def __init__(self, function: Function, parallel_from: int | None, strided: bool) -> None:
         functools.update_wrapper(self, function)
-        self._serial = _compiled(function, parallel=False)
-        self._parallel = _compiled(function, parallel=True)
+        wrap = _Strided if strided else _same
+        self._serial = wrap(_compiled(function, parallel=False))
+        self._parallel = wrap(_compiled(function, parallel=True))
         self._parallel_from = sys.maxsize if parallel_from is None else parallel_from
 
     def __call__(self, *arguments: Any) -> Any:
@@ -117,7 +157,9 @@ class Kernel:
         return self._parallel if work >= self._parallel_from else self._serial
 
 
-def kernel(*, parallel_from: int | None = None) -> Callable[[Function], Kernel]:
+def kernel(
+    *, parallel_from: int | None = None, strided: bool = False
+) -> Callable[[Function], Kernel]:
     """Decorate a function that Python calls: compiled on first use, then cached.
 
     Parameters
@@ -127,18 +169,21 @@ def kernel(*, parallel_from: int | None = None) -> Callable[[Function], Kernel]:
         below, waking them (some 50 us) would take longer than the work. Each iteration
         must write where no other does, so that neither the number of threads nor their
         order can change a bit of the result. None: never.
+    strided
+        Arrays of two axes and more may have any strides, and all arguments the dtype of
+        the first, or one that goes with it.
     """
 
     def decorate(function: Function) -> Kernel:
-        return Kernel(function, parallel_from)
+        return Kernel(function, parallel_from, strided)
 
     return decorate
 
 
-def helper(*, exact: bool = False) -> Callable[[Function], Function]:
+def helper(*, exact: bool = False, apart: bool = False) -> Callable[[Function], Function]:
     """Decorate a function that kernels call; its code is put into each of them.
 
-    Always into the caller, whatever its size, for two reasons. A loop around a call does
+    Into the caller, whatever its size, for two reasons. A loop around a call does
     not use vectors. And a helper left on its own stands once in every kernel that calls it,
     each copy optimised a little differently; which of them a process links depends on
     whether it compiled the kernels or loaded them, and so would the last bits of a result.
@@ -148,11 +193,13 @@ def helper(*, exact: bool = False) -> Callable[[Function], Function]:
     exact
         Keep the written order of operations (fused multiply-add is still allowed), for
         code that relies on how each step rounds.
+    apart
+        Leave it on its own: for large code without sums that the compiler may regroup.
     """
 
     def decorate(function: Function) -> Function:
         flags = {"contract"} if exact else _FASTMATH
-        options = {**_OPTIONS, "fastmath": flags, "forceinline": True}
+        options = {**_OPTIONS, "fastmath": flags, "forceinline": not apart}
         return numba.njit(**options)(function)
 
     return decorate

@@ -55,7 +55,8 @@ class BERTConfig(ModelConfig):
     causal: ClassVar[bool] = False
     norm: ClassVar[str] = "layer_norm"
     qk_norm: ClassVar[bool] = False
-    rotates: ClassVar[bool] = False
+    rotary: ClassVar[None] = None
+    block: ClassVar[str] = "post_norm"
     tied_head: ClassVar[bool] = True
 
     architecture: str = field(default="bert", kw_only=True)

@@ -140,11 +140,6 @@ class GPTConfig(ModelConfig):
         return Rotary(self._rotary_channels(), self.rope_base, self.rope_scaling)
 
     @property
-    def rotates(self) -> bool:
-        """Whether queries and keys are turned by their position."""
-        return self.position == "rope"
-
-    @property
     def head_size(self) -> int:
         """D, resolved."""
         return self.head_dim or self.n_embd // self.n_head

@@ -66,23 +66,29 @@ def _qkv_columns(config: ModelConfig) -> int:
 
 
 def activation_bytes(config: ModelConfig, batch_size: int, itemsize: int = 4) -> int:
-    """Bytes that a forward pass of (batch_size, block_size) tokens keeps for backward.
+    """Bytes that the features of (batch_size, block_size) tokens keep for backward.
 
-    Per position and layer, in numbers: the residual stream before each branch (2C), each
-    norm's output (2C) and statistics, q, k and v, the attention's output (H D) and
-    log-sum-exp (H), and the MLP's hidden values before and after the activation.
+    Per position and layer, in numbers: what each norm reads (2C; parallel norms read the
+    same C) and gives (2C), one rstd each, q, k and v, the attention's output (H D), and the
+    MLP's hidden values before and after the activation. Means and log-sum-exps (H) are
+    float64 whatever the rest is. The ids and what the head keeps are not counted.
     """
     C, F, H = config.n_embd, config.hidden_size, config.n_head
-    statistics = 2 if config.norm == "layer_norm" else 1
-    per_layer = 2 * C + 2 * C + 2 * statistics + _qkv_columns(config) + H * config.head_size + H
+    n_inputs = 1 if config.block == "parallel" else 2
+    n_means = 1 if config.norm == "layer_norm" else 0
+    per_layer = (n_inputs + 2) * C + 2 + _qkv_columns(config) + H * config.head_size
     per_layer += (3 if config.activation == "swiglu" else 2) * F
     heads = H + config.kv_heads
-    if config.rotates or config.qk_norm:
+    if config.rotary or config.qk_norm:
         per_layer += heads * config.head_size  # queries and keys as attention sees them
     if config.qk_norm:
         per_layer += heads
-    ends = 2 * C + statistics
-    return batch_size * config.block_size * itemsize * (config.n_layer * per_layer + ends)
+    wide_per_layer = 2 * n_means + H
+    ends = 2 * C + 1  # one more norm with its input, and the features
+    numbers = itemsize * (config.n_layer * per_layer + ends)
+    wide_numbers = 8 * (config.n_layer * wide_per_layer + n_means)
+    tables = itemsize * config.rotary.n_channel if config.rotary else 0  # for all layers and rows
+    return config.block_size * (batch_size * (numbers + wide_numbers) + tables)
 
 
 def transient_bytes(config: ModelConfig, batch_size: int, itemsize: int = 4) -> int:

@@ -32,10 +32,8 @@ class Linear(Layer):
 
     def backward(self, dy: NDArray, saved: Any) -> NDArray:
         """dy (..., n_out) -> dx (..., n_in)."""
-        dx, dweight, dbias = ops.linear.backward(dy, saved)
-        self.weight.add_grad(dweight)
-        if self.bias:
-            self.bias.add_grad(dbias)
+        out = self.weight.grad, self.bias.grad if self.bias else None
+        dx, _, _ = ops.linear.backward(dy, saved, out=out)
         return dx
 
 
@@ -64,8 +62,6 @@ class TiedLinear(Layer):
 
     def backward(self, dy: NDArray, saved: Any) -> NDArray:
         """dlogits (..., V) -> dx (..., C)."""
-        dx, dtable_transposed, dbias = ops.linear.backward(dy, saved)
-        self.table.add_grad(dtable_transposed.T)
-        if self.bias:
-            self.bias.add_grad(dbias)
+        out = self.table.grad.T, self.bias.grad if self.bias else None
+        dx, _, _ = ops.linear.backward(dy, saved, out=out)
         return dx

@@ -123,8 +123,8 @@ def _sized(recipe: Recipe, n_layer: int, n_head: int, n_embd: int, block_size: i
 
 def _possible(recipe: Recipe, text: Text) -> bool:
     """Whether the text fills a window, and the memory holds the model."""
-    n_tokens = len(text.train.ids)
-    return recipe.model.block_size < n_tokens and memory.fits(memory.predict(recipe, n_tokens))
+    predicted = memory.predict(recipe, len(text.counted))
+    return recipe.model.block_size < len(text.train.ids) and memory.fits(predicted)
 
 
 def _step_seconds(recipe: Recipe, text: Text) -> float:

@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minilm import machine, tokenizers
 from minilm.errors import MinilmError
 from minilm.evaluation import ngram
@@ -123,7 +125,7 @@ def _resolved(source: str) -> str:
 def _check_fits(recipe: Recipe, text: Text, *, compiling: bool = False) -> int:
     """The predicted peak memory; refuses texts too short and models too large."""
     objective(recipe, text)
-    predicted = memory.predict(recipe, len(text.train.ids), compiling=compiling)
+    predicted = memory.predict(recipe, len(text.counted), compiling=compiling)
     memory.refuse_what_cannot_fit(recipe, predicted)
     return predicted
 
@@ -219,8 +221,8 @@ def _start(recipe: Recipe, report: Report, text: Text, progress: Progress) -> di
 
 def _count_ngrams(report: Report, text: Text, reporter: Reporter) -> None:
     reporter.record({"kind": "phase", "name": "counting n-grams"})
-    ids = text.validation.ids
-    best = ngram.baseline(text.train.ids, ids, text.tokenizer.vocab_size)
+    ids = np.asarray(text.validation.ids)
+    best = ngram.baseline(text.counted, ids, text.tokenizer.vocab_size)
     n_bytes = int(text.bytes_per_id[ids[1:]].sum())
     report.ngram_order, report.ngram_loss = best.order, best.loss
     report.ngram_bpb = best.loss * (len(ids) - 1) / math.log(2) / max(1, n_bytes)

@@ -16,7 +16,7 @@ from minilm.training.config import TrainingConfig
 __all__ = ["DataConfig", "Recipe", "SampleConfig"]
 
 OBJECTIVES = ("next_token", "none")
-CHOICES = {"tokenizer": (*KINDS, "imported"), "split": METHODS}
+CHOICES = {"tokenizer": (*KINDS, "imported", "shards"), "split": METHODS}
 
 
 @dataclass(frozen=True)
@@ -26,21 +26,23 @@ class DataConfig:
     Attributes
     ----------
     source : str
-        An embedded corpus (``python-docs``), or the path of a text file or folder.
+        An embedded corpus (``python-docs``); the path of a text file or folder; or a folder
+        of shards (`minilm.corpus.shards`), which brings its own tokenizer and split.
         Empty: the recipe leaves it to whoever runs it (``--data``).
     tokenizer : str
         "bytes"; "chars" or "bpe", learned from the text; or a path with "/" or ".json", of
-        what `minilm.tokenizers.load` reads. "imported" in a run whose weights were imported:
-        that of its ``tokenizer.json``.
+        what `minilm.tokenizers.load` reads. "shards": the one that made the shards; any
+        other that is named with shards must be the same. "imported" in a run whose weights
+        were imported: that of its ``tokenizer.json``.
     vocab_size : int
         Of the tokenizer "bpe", which learns its vocabulary from the training side.
     validation : float
-        Share of the text that is held out.
+        Share of the text that is held out. Shards have their own split.
     split : "document" or "position"
         Hold out whole documents, chosen by a hash of their name, or the end of the text.
     sha256 : str
-        Digest of the documents. Empty in a recipe: whatever is there is taken, and the
-        run's ``config.toml`` records it. Given: another text is refused.
+        Digest of the documents, or of the shards. Empty in a recipe: whatever is there is
+        taken, and the run's ``config.toml`` records it. Given: another text is refused.
     """
 
     source: str = "python-docs"

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minilm import corpus, tokenizers
 from minilm.corpus import Document, TokenStream
+from minilm.corpus.shards import SPLITS, ShardedIds, is_shards, open_shards
 from minilm.errors import MinilmError
 from minilm.objectives.next_token import NextToken
 from minilm.recipes.recipe import DataConfig, Recipe
 from minilm.tokenizers import Tokenizer
 
 __all__ = ["Text", "objective", "prepare"]
+
+# Shards are too large to count all n-grams of: so many tokens, from their beginning, where
+# the sources are already mixed. Counting holds 60 bytes of each.
+COUNTED = 2**22
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Text:
     bytes_per_id : ndarray (V,) of int
         Bytes of text that a token stands for; 0 for special tokens.
     digest : str
-        SHA-256 of the documents before the split.
+        SHA-256 of the documents before the split, or of the shards.
     """
 
     train: TokenStream
@@ -35,11 +41,17 @@ class Text:
     bytes_per_id: NDArray
     digest: str
 
+    @property
+    def counted(self) -> NDArray:
+        """The training tokens that an n-gram model is made of, in memory."""
+        ids = self.train.ids
+        return ids[:COUNTED] if isinstance(ids, ShardedIds) else ids
+
 
 def prepare(
     config: DataConfig, recipe: str, seed: int = 0, tokenizer: Tokenizer | None = None
 ) -> Text:
-    """Read, split and encode.
+    """Read, split and encode; or open shards, of which all that is done.
 
     Parameters
     ----------
@@ -49,31 +61,68 @@ def prepare(
     Raises
     ------
     MinilmError
-        If the text is missing, unreadable, too short to split, or not that of `sha256`.
+        If the text is missing, unreadable, too short to split, or not that of `sha256`; or
+        shards are damaged, or of another tokenizer.
     """
     if not config.source:
         raise MinilmError(
             f"the recipe {recipe} comes without a text; name one with --data FILE or --data FOLDER"
         )
+    if is_shards(config.source):
+        return _from_shards(config, tokenizer)
+    if config.tokenizer == "shards":
+        raise MinilmError(
+            f'data.tokenizer = "shards" needs a folder of shards, and {config.source} is none; '
+            "make one: minilm corpus build RECIPE.toml --out FOLDER"
+        )
     documents = corpus.load(config.source)
     digest = corpus.digest(documents)
+    _check_digest(config, digest)
+    training, validation = corpus.split(documents, config.split, config.validation, seed)
+    tokenizer = tokenizer or _tokenizer(config, documents, training)
+    return Text(
+        corpus.encode(training, tokenizer),
+        corpus.encode(validation, tokenizer),
+        tokenizer,
+        _bytes_per_id(tokenizer),
+        digest,
+    )
+
+
+def _check_digest(config: DataConfig, digest: str) -> None:
     if config.sha256 not in ("", digest):
         raise MinilmError(
             f"the text of {config.source} is not the one that data.sha256 names: "
             f"{digest[:12]}, not {config.sha256[:12]}; restore it, or start a new run"
         )
-    training, validation = corpus.split(documents, config.split, config.validation, seed)
-    tokenizer = tokenizer or _tokenizer(config, documents, training)
+
+
+def _bytes_per_id(tokenizer: Tokenizer) -> NDArray:
     sizes = [len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)]
     for special in tokenizer.special_tokens.values():
         sizes[special] = 0
-    return Text(
-        corpus.encode(training, tokenizer),
-        corpus.encode(validation, tokenizer),
-        tokenizer,
-        np.array(sizes),
-        digest,
+    return np.array(sizes)
+
+
+def _from_shards(config: DataConfig, tokenizer: Tokenizer | None) -> Text:
+    shards = open_shards(config.source)
+    digest = shards.manifest.sha256
+    _check_digest(config, digest)
+    own = shards.tokenizer
+    if tokenizer is not None:
+        shards.check_tokenizer(tokenizer, "the run's tokenizer.json")
+    elif config.tokenizer_is_path:
+        shards.check_tokenizer(tokenizers.load(config.tokenizer), config.tokenizer)
+    elif config.tokenizer not in ("shards", own.kind):
+        raise MinilmError(
+            f"data.tokenizer = {config.tokenizer!r}, and the shards of {config.source} were made "
+            f"with {own.kind!r}, {own.vocab_size} tokens; leave it to them: data.tokenizer=shards"
+        )
+    # They behave as arrays do, as far as batches and evaluation ask.
+    train, validation = (
+        TokenStream(cast(NDArray, shards.split(s)), shards.n_bytes(s), digest) for s in SPLITS
     )
+    return Text(train, validation, own, _bytes_per_id(own), digest)
 
 
 def _tokenizer(

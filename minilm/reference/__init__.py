@@ -25,8 +25,9 @@ A reading order, from one multiplication to the whole step
 Shape letters: B batch, T query positions, S key positions, C channels, H heads, K key and
 value heads, D head size, V vocabulary, F hidden size of the MLP, N rows.
 
-Not mathematics of gradients, but under the same roof, since they too have compiled twins: the four
-steps of byte-pair encoding, `bpe_pieces`, `bpe_counting`, `bpe_training` and `bpe_encoding`.
+Not mathematics of gradients, but under the same roof, since they too have compiled twins: the
+four steps of byte-pair encoding, `bpe_pieces`, `bpe_counting`, `bpe_training` and `bpe_encoding`;
+and of curating a corpus `words`, `word_hashes`, `repetition`, `minhash` and `union_find`.
 
 `cases` makes small, awkward arguments for each operation, for the gradient checker.
 """

@@ -3,7 +3,8 @@ r"""Dropout: each number is zeroed with probability p, the others grow to make u
     y = x * keep / (1 - p),    keep = 1 with probability 1 - p, else 0
 
 Shapes: x, y of any one shape. The expected value of y is x, so evaluation, which uses
-p = 0, needs no rescaling.
+p = 0, needs no rescaling. The product is a choice: a dropped element is 0 even where x is
+infinite or NaN, for which 0 * x would be NaN.
 
 Whether element i is kept is a function of (key, i): see `philox`. So the mask takes no
 memory between the passes, and is the same on every machine and for any number of threads.
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from minilm.reference import philox
@@ -46,4 +48,4 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
 
 def _drop(x: NDArray, p: float, key: int) -> NDArray:
     keep = philox.keep_elements(x.shape, p, key)
-    return x * keep * (1 / (1 - float(p)))
+    return np.where(keep, x * (1 / (1 - float(p))), 0)

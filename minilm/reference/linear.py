@@ -44,14 +44,25 @@ def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[N
     return y.reshape(*x.shape[:-1], weight.shape[1]), Saved(x, weight, bias is not None)
 
 
-def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | None]:
-    """Returns dx (..., I), dweight (I, O) and dbias (O,), or None without a bias."""
+def backward(
+    dy: NDArray, saved: Saved, out: tuple[NDArray, NDArray | None] | None = None
+) -> tuple[NDArray, NDArray, NDArray | None]:
+    """Returns dx (..., I), dweight (I, O) and dbias (O,), or None without a bias.
+
+    `out`: arrays to ADD dweight and dbias into, returned in their place; a dbias of None is
+    not wanted.
+    """
     x, weight, has_bias = saved
     dy_rows = _rows(dy)
     dx = (dy_rows @ weight.T).reshape(x.shape)
     dweight = _rows(x).T @ dy_rows
     dbias = _sum_rows(dy_rows) if has_bias else None
-    return dx, dweight, dbias
+    if out is None:
+        return dx, dweight, dbias
+    for total, gradient in zip(out, (dweight, dbias), strict=True):
+        if total is not None and gradient is not None:
+            total += gradient
+    return dx, out[0], out[1] if has_bias else None
 
 
 def _rows(x: NDArray) -> NDArray:

@@ -1,7 +1,8 @@
 """A tokenizer of another library, kept as it came: the run has the same ids as its source.
 
 The text of a Hugging Face ``tokenizer.json`` describes normalisation, splitting, merges and
-all; the package `tokenizers` (extra ``hf``) carries it out. What each id stands for in
+all. Byte-level BPE cut by a pattern that is known here is run by our own BPE; whatever else
+is described, the package `tokenizers` (extra ``hf``) carries out. What each id stands for in
 bytes is worked out here, since text that is streamed may break inside a character.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,14 +19,18 @@ from numpy.typing import NDArray
 
 from minilm.errors import MinilmError
 from minilm.tokenizers.base import Ids, Tokenizer
+from minilm.tokenizers.bpe.imported import ImportedBPE
+from minilm.tokenizers.letters import byte_letters
 
-__all__ = ["HuggingFaceTokenizer", "byte_letters"]
+__all__ = ["NEEDS_PACKAGE", "HuggingFaceTokenizer"]
+
+NEEDS_PACKAGE = "this model's tokenizer needs the package tokenizers: pip install 'minilm[hf]'"
 
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 class HuggingFaceTokenizer(Tokenizer):
-    """Encodes as the package `tokenizers` does.
+    """Encodes as the package `tokenizers` does; special tokens in a text are the tokens.
 
     Parameters
     ----------
@@ -55,11 +61,16 @@ class HuggingFaceTokenizer(Tokenizer):
 
     def encode(self, text: str) -> NDArray:
         """The ids (n,) of the text alone."""
-        return self._run(text, whole=False)
+        own = self._own
+        return self._run(text, whole=False) if own is None else own.encode(text).astype(self.dtype)
 
     def encode_whole(self, text: str) -> NDArray:
         """The ids (n,) with the special tokens around, such as [CLS] and [SEP]."""
-        return self._run(text, whole=True)
+        own = self._own
+        if own is None or own.around is None:
+            return self._run(text, whole=True)
+        before, after = own.around
+        return np.concatenate([before, own.encode(text), after]).astype(self.dtype)
 
     def decode_bytes(self, ids: Ids) -> bytes:
         """The bytes that the ids stand for; ids beyond the vocabulary stand for none.
@@ -81,14 +92,25 @@ class HuggingFaceTokenizer(Tokenizer):
             raise MinilmError("'tokenizer' or 'settings' is missing or not an object")
         return cls(description, settings)
 
+    @property
+    def ready(self) -> bool:
+        """Whether text can be encoded: by our BPE, or by the package if it is installed."""
+        return self._own is not None or find_spec("tokenizers") is not None
+
+    @cached_property
+    def _own(self) -> ImportedBPE | None:
+        """Our BPE, if the ids are sure to be the same."""
+        try:
+            return ImportedBPE(self.description)
+        except MinilmError:
+            return None
+
     @cached_property
     def _engine(self) -> Any:
         try:
             from tokenizers import Tokenizer as Engine
         except ImportError:
-            raise MinilmError(
-                "this model's tokenizer needs the package tokenizers: pip install 'minilm[hf]'"
-            ) from None
+            raise MinilmError(NEEDS_PACKAGE) from None
         try:
             engine = Engine.from_str(json.dumps(self.description))
         except Exception as error:  # the package raises Exception itself
@@ -153,11 +175,3 @@ def _bytes_table(ids: dict[str, int], style: str) -> list[bytes]:
         else:
             table[i] = token.replace("\u2581", " ").encode("utf-8", "surrogatepass")
     return table
-
-
-def byte_letters() -> dict[str, int]:
-    """GPT-2's visible letter for each byte: itself if printable, else one from U+0100 on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [value for value in range(256) if value not in printable]
-    letters = {chr(value): value for value in printable}
-    return letters | {chr(0x100 + i): value for i, value in enumerate(hidden)}

@@ -43,7 +43,7 @@ def names(path):
 def test_sizes_are_told_before_the_file_is_written(folder, tmp_path, capsys, monkeypatch):
     from minilm.golden.recording import Recording
 
-    def stop(self, path):
+    def stop(self, path, progress):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Recording, "write", stop)
@@ -142,3 +142,36 @@ def test_mistakes_are_one_line(words, message, tmp_path, monkeypatch, capsys):
     assert message in err
     assert len(err.splitlines()) == 1
     assert os.listdir(tmp_path) == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_on_a_terminal_and_none_in_a_pipe(folder, tmp_path, capsys, monkeypatch):
+    from minilm.cli.bar import Bar
+
+    seen = []
+    show = Bar.show
+    monkeypatch.setattr(
+        Bar, "show", lambda bar, *told, **how: seen.append(told) or show(bar, *told, **how)
+    )
+    monkeypatch.setenv("TERM", "xterm")
+    path = tmp_path / "b.safetensors"
+    words = ("golden", *SIZES, "--data", str(folder / "words.txt"), "--out", str(path), "--steps=2")
+    for stream in (Terminal(), io.StringIO()):
+        seen.clear()
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert main(words) == 0
+        assert "step 2/2" in stream.getvalue() or not stream.isatty()
+        assert not stream.getvalue() or stream.isatty()
+        labels = list(dict.fromkeys(label for label, _ in seen))
+        passes = ["parameters", "forward and backward", "loss", "gradients"]
+        assert labels == [*passes, "step 1/2", "step 2/2"]
+        shares = [share for _, share in seen]
+        assert shares == sorted(shares)
+        assert 0 < shares[0] < 0.2 < 0.8 < shares[-1] < 1
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(["golden", "--check", str(path)]) == 0
+    assert "step 2" in sys.stderr.getvalue()

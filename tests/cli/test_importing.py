@@ -31,7 +31,7 @@ def run(capsys, *words: object) -> tuple[int, str, str]:
 def test_there_and_back(source: Path, tmp_path: Path, capsys) -> None:
     code, out, err = run(capsys, "import", source, "--out", tmp_path / "run")
     assert (code, err) == (0, "")
-    assert "gpt2, 3,008 parameters, 1 layers of 8 channels" in out
+    assert "gpt2, 3,008 parameters, 1 layer of 8 channels" in out
     assert "minilm sample" in out
     code, out, err = run(capsys, "export", tmp_path / "run", tmp_path / "again")
     assert (code, err) == (0, "")

@@ -66,7 +66,7 @@ def test_version(capsys):
         (["pretrian"], "no command 'pretrian'; did you mean 'pretrain'?"),
         (
             ["--jsn"],
-            "no option '--jsn'; choose from compare, describe, export, golden, gradcheck, "
+            "no option '--jsn'; choose from compare, corpus, describe, export, golden, gradcheck, "
             "import, pretrain, sample, tokenizer",
         ),
         (["pretrain", "--sed", "3"], "unknown: --sed, 3; did you mean --seed?"),

@@ -11,6 +11,7 @@ from minilm.generation.generate import generate, window
 from minilm.generation.pretrained import Pretrained
 from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
+from minilm.nn.rope_scaling import RopeScaling
 from minilm.tokenizers import BytesTokenizer, CharTokenizer
 
 GPT2 = GPTConfig(vocab_size=17, block_size=12, n_layer=2, n_head=2, n_embd=16)
@@ -68,6 +69,39 @@ def test_generation_with_and_without_cache_far_beyond_the_context(
     ]
     assert texts[0] == texts[1]
     assert len(texts[0]) == 50
+
+
+SCALINGS = {
+    "dynamic": RopeScaling("dynamic", factor=4.0, original_context=5),
+    "longrope": RopeScaling(
+        "longrope", original_context=5, short_factors=(1.0,) * 4, long_factors=(3.0,) * 4
+    ),
+    "yarn": RopeScaling("yarn", factor=4.0, original_context=5),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_prompt", "differ_from"),
+    [
+        ("dynamic", 3, 6),
+        ("dynamic", 8, 9),
+        ("longrope", 3, 6),
+        ("longrope", 8, 13),
+        ("yarn", 3, 13),
+    ],
+)
+def test_where_keys_in_the_cache_are_turned_otherwise(
+    kind: str, n_prompt: int, differ_from: int
+) -> None:
+    """Only scaling by length, and only with keys from before the length changed it."""
+    config = replace(MODERN, n_embd=32, rope_scaling=SCALINGS[kind])
+    model, tokens = _model(config), np.random.default_rng(0).integers(0, 17, (1, 12))
+    cache, done = Cache(model), 0
+    for n in range(n_prompt, 13):
+        logits, (whole, _) = cache.extend(tokens[:, done:n]), model.forward(tokens[:, :n])
+        same = np.allclose(logits, whole[:, -1], rtol=0, atol=1e-5 * np.abs(whole).max())
+        assert same == (n < differ_from), n
+        done = n
 
 
 def test_greedy_takes_the_likeliest_of_what_the_window_shows() -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from minilm.backend import using
 from minilm.models import costs
+from minilm.models.architectures import build
+from minilm.models.bert_config import BERTConfig
 from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
 from minilm.models.sizes import SIZES
@@ -37,14 +39,15 @@ def test_allocated_parameters_are_those_declared() -> None:
 
 def _arrays(saved: object) -> Iterator[np.ndarray]:
     if isinstance(saved, np.ndarray):
-        yield saved
+        if saved.dtype.kind == "f":
+            yield saved
     elif isinstance(saved, (tuple, list)):
         for part in saved:
             yield from _arrays(part)
 
 
 def _held(saved: object, not_counted: np.ndarray) -> int:
-    """Bytes of the buffers behind all arrays of `saved`, each once."""
+    """Bytes of the buffers behind all arrays of floats in `saved`, each once."""
     buffers = {}
     for array in _arrays(saved):
         while isinstance(array.base, np.ndarray):
@@ -54,14 +57,29 @@ def _held(saved: object, not_counted: np.ndarray) -> int:
     return sum(buffers.values())
 
 
-@pytest.mark.parametrize("config", [SMALL, MODERN, replace(SMALL, activation="squared_relu")])
-def test_activation_bytes_are_what_forward_keeps(config: GPTConfig) -> None:
-    model = GPT(config)
+WIRINGS = {
+    "gpt2": SMALL,
+    "modern": MODERN,
+    "squared relu": replace(SMALL, activation="squared_relu"),
+    "partial rotary": replace(SMALL, position="rope", rope_share=0.5, n_kv_head=2, head_dim=8),
+    "qk-norm": replace(SMALL, qk_norm=True),
+    "rotary and qk-norm": replace(SMALL, position="rope", qk_norm=True, bias=False),
+    "parallel": replace(SMALL, block="parallel", norm="rms_norm"),
+    "bert": BERTConfig(vocab_size=20, block_size=48, n_layer=3, n_head=4, n_embd=64),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("twin", ["reference", "kernels"])
+@pytest.mark.parametrize("name", WIRINGS)
+def test_activation_bytes_are_what_forward_keeps(name: str, twin: str, dtype: str) -> None:
+    config = WIRINGS[name]
+    model = build(config, dtype=dtype)
     tokens = np.zeros((5, config.block_size), np.int64)
-    with using("kernels"):
-        _, saved = model.features(tokens)
-    held = _held(saved, model.parameters.values)
-    assert held == pytest.approx(config.activation_bytes(5), rel=0.05)
+    with using(twin):
+        features, saved = model.features(tokens)
+    held = _held((features, saved), model.parameters.values)
+    assert held == costs.activation_bytes(config, 5, np.dtype(dtype).itemsize)
 
 
 def test_flops_count_the_matrix_products() -> None:

@@ -104,8 +104,9 @@ def _unary(site: Site) -> Proposals:
 def _augmented(site: Site) -> Proposals:
     node = site.node
     yield "drop", ast.Pass()
-    operator, other = _BINARY[type(node.op)]
-    yield operator, ast.AugAssign(node.target, other(), node.value)
+    if type(node.op) in _BINARY:
+        operator, other = _BINARY[type(node.op)]
+        yield operator, ast.AugAssign(node.target, other(), node.value)
     yield "term", ast.Assign([node.target], node.value, lineno=node.lineno)
 
 

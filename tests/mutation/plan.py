@@ -38,6 +38,10 @@ _ATTENTION = (
     Tests("tests/kernels/test_attention.py"),
     Tests(_TWINS, "", ("attention",)),
 )
+_PRODUCT = (
+    Tests("tests/kernels/test_linear.py"),
+    Tests(_TWINS, "", ("linear",)),
+)
 # What stands behind several operations is tested with them.
 _BEHIND = {
     "reference/philox.py": (
@@ -46,13 +50,22 @@ _BEHIND = {
     ),
     "kernels/attention.py": _ATTENTION,
     "kernels/attention_few.py": _ATTENTION,
-    "kernels/attention_tiles.py": _ATTENTION,
-    "kernels/tiles.py": _ATTENTION,
+    "kernels/attention_head.py": _ATTENTION,
+    "kernels/attention_forward.py": _ATTENTION,
+    "kernels/attention_backward.py": _ATTENTION,
+    "kernels/product.py": _PRODUCT,
+    "kernels/registers.py": _PRODUCT,
+    "kernels/vectors.py": (*_PRODUCT, *_ATTENTION),
     "kernels/philox.py": (Tests("tests/kernels/test_dropout.py"), *_ATTENTION),
     "kernels/layout.py": (
         Tests(_TWINS),
         Tests("tests/kernels/test_adamw.py"),
         Tests("tests/kernels/test_dropout.py"),
+        *_ATTENTION,
+    ),
+    "kernels/pairs.py": (
+        Tests("tests/kernels/test_layer_norm.py"),
+        Tests("tests/kernels/test_softmax_cross_entropy.py"),
         *_ATTENTION,
     ),
     "kernels/exponential.py": (
@@ -72,7 +85,10 @@ _LAYERS = (
 
 
 def files(package: Path) -> list[Path]:
-    """The operations with gradients, the optimiser, what they are made of, and all layers."""
+    """The operations with gradients, the optimiser, what they are made of, and all layers.
+
+    Not the tokenizer's: their ids are held against other libraries, equal or not.
+    """
     found = []
     for folder in ("reference", "kernels"):
         names = [*OPERATIONS, "adamw"]

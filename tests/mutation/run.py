@@ -41,6 +41,7 @@ SAMPLE = 1000
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
+    "NUMBA_THREADING_LAYER": "workqueue",  # which outlives a fork; GNU OpenMP does not
     "MALLOC_PERTURB_": "1",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
 }

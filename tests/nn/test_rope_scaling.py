@@ -38,6 +38,14 @@ def test_dynamic_keeps_the_fastest_and_divides_the_slowest() -> None:
         np.testing.assert_allclose(found[1:] / found[:-1], found[1], rtol=1e-13)
 
 
+@pytest.mark.parametrize("factor", [1.3, 1e17])
+def test_dynamic_changes_nothing_up_to_the_original_context(factor: float) -> None:
+    """Also not by rounding: 1.3 * 13 / 13 - 0.3 is not 1, 1e17 - (1e17 - 1) is 0."""
+    scaling = RopeScaling("dynamic", factor=factor, original_context=13)
+    np.testing.assert_array_equal(scaling.frequencies(R, BASE, 13), frequencies("none"))
+    assert scaling.frequencies(2, BASE, 13).tolist() == [1]  # and one pair may stay as it is
+
+
 def test_llama3_by_wavelength() -> None:
     found = frequencies(
         "llama3", factor=8.0, original_context=90, low_frequency_factor=1.0,

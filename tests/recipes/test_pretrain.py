@@ -62,7 +62,7 @@ def test_a_whole_run(tmp_path: Path) -> None:
 
 def test_the_split_is_scored_by_the_best_checkpoint(tmp_path: Path) -> None:
     # A rate that rises into divergence: the last checkpoint is not the best.
-    recipe = _recipe(tmp_path, "learning_rate=0.5", "schedule=constant", "warmup_steps=25")
+    recipe = _recipe(tmp_path, "learning_rate=2", "schedule=constant", "warmup_steps=25")
     report = minilm.pretrain(recipe, out=tmp_path / "run")
     assert report.best_step < 30
     losses = [

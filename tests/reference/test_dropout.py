@@ -30,6 +30,17 @@ def test_dropped_or_scaled():
     assert 0 < keep.sum() < x.size
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_dropped_element_is_zero_whatever_it_was(dtype):
+    """The mask chooses: as a factor it would make NaN of what is not finite."""
+    x = np.tile(np.array([np.inf, -np.inf, np.nan, 1.0], dtype), 16)
+    y, saved = dropout.forward(x, 0.5, key=7)
+    dropped = ~philox.keep_elements(x.shape, 0.5, key=7)
+    assert dropped.reshape(-1, 4).any(axis=0).all()
+    np.testing.assert_array_equal(y, np.where(dropped, 0, 2 * x))
+    np.testing.assert_array_equal(dropout.backward(x, saved), y)
+
+
 def test_expected_value_is_kept():
     n, p = 100_000, 0.3
     y, _ = dropout.forward(np.ones(n), p, key=5)

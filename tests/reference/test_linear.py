@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,6 +45,36 @@ def test_views_of_larger_arrays():
     np.testing.assert_allclose(y, y_copy, rtol=1e-12)
     np.testing.assert_allclose(gradients[0], gradients_copy[0], rtol=1e-12)
     np.testing.assert_allclose(gradients[1], gradients_copy[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_rows", [127, 128, 129, 300])
+def test_bias_gradient_of_many_rows(n_rows):
+    """Whole blocks of rows, a rest, or both."""
+    x, dy = np.ones((n_rows, 2)), np.random.default_rng(3).standard_normal((n_rows, 3))
+    _, saved = linear.forward(x, np.ones((2, 3)), np.zeros(3))
+    expected = [math.fsum(column) for column in dy.T]
+    np.testing.assert_allclose(linear.backward(dy, saved)[2], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_out_is_added_into_and_returned(with_bias):
+    normal = np.random.default_rng(4).standard_normal
+    x, weight, dy = normal((2, 3, 4)), normal((4, 5)), normal((2, 3, 5))
+    _, saved = linear.forward(x, weight, normal(5) if with_bias else None)
+    dx, dweight, dbias = linear.backward(dy, saved)
+    before, bias_before = normal((5, 4)).T, normal(5)  # the first as a tied head has it
+    total, bias_total = before.copy(order="K"), bias_before.copy()
+    found = linear.backward(dy, saved, out=(total, bias_total))
+    np.testing.assert_array_equal(found[0], dx)
+    assert found[1] is total
+    np.testing.assert_allclose(total, before + dweight, rtol=1e-13)
+    if with_bias:
+        assert found[2] is bias_total
+        np.testing.assert_allclose(bias_total, bias_before + dbias, rtol=1e-13)
+    else:
+        np.testing.assert_array_equal(bias_total, bias_before)
+        linear.backward(dy, saved, out=(total, None))
+        np.testing.assert_allclose(total, before + 2 * dweight, rtol=1e-13)
 
 
 @pytest.mark.oracle

@@ -7,7 +7,8 @@ import pytest
 
 from minilm.errors import MinilmError
 from minilm.tokenizers import load
-from minilm.tokenizers.hugging_face import HuggingFaceTokenizer, byte_letters
+from minilm.tokenizers.hugging_face import HuggingFaceTokenizer
+from minilm.tokenizers.letters import byte_letters
 
 
 def special(i: int, name: str) -> dict:

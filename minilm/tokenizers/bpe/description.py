@@ -9,7 +9,7 @@ import numpy as np
 from minilm.errors import MinilmError
 from minilm.tokenizers.bpe.patterns import EXPRESSIONS
 from minilm.tokenizers.bpe.vocabulary import Vocabulary
-from minilm.tokenizers.hugging_face import byte_letters
+from minilm.tokenizers.letters import byte_letters
 
 __all__ = ["Unsupported", "describe", "parse", "to_bytes", "to_letters"]
 
@@ -87,13 +87,23 @@ def _cutter(pattern: str) -> dict[str, Any]:
     return {"type": "Sequence", "pretokenizers": [_split(pattern), byte_level]}
 
 
-def _split(pattern: str) -> dict[str, Any]:
-    expression = {"Regex": EXPRESSIONS[pattern]}
-    return {"type": "Split", "pattern": expression, "behavior": "Isolated", "invert": False}
+def _split(pattern: str, *, kept: bool = False) -> dict[str, Any]:
+    """Every match is a piece; or, which is the same for expressions that leave nothing between
+    two matches, what is not one is removed."""
+    behavior = {"behavior": "Removed" if kept else "Isolated", "invert": kept}
+    return {"type": "Split", "pattern": {"Regex": EXPRESSIONS[pattern]}, **behavior}
 
 
-def parse(fields: dict[str, Any]) -> tuple[Vocabulary, str]:
+def parse(fields: dict[str, Any], *, honoured: bool = False) -> tuple[Vocabulary, str]:
     """Vocabulary and pattern of the file's content.
+
+    Parameters
+    ----------
+    fields : dict
+    honoured : bool
+        For a description that stays beside what is made of it, to give the ids of the text
+        alone with added tokens found in it. Then they need not be special, and whatever works
+        on ids does not matter; the caller sees to ``ignore_merges``.
 
     Raises
     ------
@@ -104,12 +114,14 @@ def parse(fields: dict[str, Any]) -> tuple[Vocabulary, str]:
     """
     pattern = _pattern(fields.get("pre_tokenizer"))
     model = fields.get("model")
-    _refuse_options(fields, model)
+    _refuse_options(fields, model, honoured)
     assert isinstance(model, dict)
-    special_tokens = _special_tokens(fields.get("added_tokens") or [])
+    special_tokens = _special_tokens(fields.get("added_tokens") or [], honoured)
     vocab, merges = model.get("vocab"), model.get("merges")
     if not isinstance(vocab, dict) or not isinstance(merges, list):
         raise MinilmError("the model has no 'vocab' or no 'merges'")
+    if honoured:
+        _check_numbers(special_tokens, vocab)
     return vocabulary(vocab, [_pair(merge) for merge in merges], special_tokens), pattern
 
 
@@ -137,6 +149,8 @@ def vocabulary(
     for i, (left, right) in enumerate(merges):
         if left not in ids or right not in ids:
             raise MinilmError(f"merge {i + 1} joins {left!r} and {right!r}, not both in 'vocab'")
+        if left in special_tokens or right in special_tokens:
+            raise Unsupported(f"merge {i + 1} joins a special token")
         pairs[i] = ids[left], ids[right]
     if len(np.unique(pairs, axis=0)) < len(pairs):
         raise MinilmError("a pair is in 'merges' twice")
@@ -156,7 +170,7 @@ def _pattern(cutter: Any) -> str:
     steps = cutter.get("pretokenizers") if isinstance(cutter, dict) else None
     if isinstance(steps, list) and len(steps) == 2 and _is_byte_level(steps[1], use_regex=False):
         for pattern in EXPRESSIONS:
-            if steps[0] == _split(pattern):
+            if steps[0] in (_split(pattern), _split(pattern, kept=True)):
                 return pattern
     if _is_byte_level(cutter, use_regex=True):
         return "gpt2"
@@ -172,32 +186,44 @@ def _is_byte_level(step: Any, *, use_regex: bool) -> bool:
     )
 
 
-def _refuse_options(fields: dict[str, Any], model: Any) -> None:
+def _refuse_options(fields: dict[str, Any], model: Any, honoured: bool) -> None:
     """Unsupported for whatever would change the ids."""
     if not isinstance(model, dict) or model.get("type", "BPE") != "BPE":
         raise Unsupported("its model is not BPE")
     if fields.get("normalizer") is not None:
         raise Unsupported("it changes the text before (normalizer)")
-    for name in ("decoder", "post_processor"):
+    for name in () if honoured else ("decoder", "post_processor"):
         step = fields.get(name)
         none = step is None and name == "post_processor"
         if not none and not (isinstance(step, dict) and step.get("type") == "ByteLevel"):
             raise Unsupported(f"its {name} is not that of bytes")
     for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"):
-        if model.get(name):
+        if model.get(name) and not (honoured and name == "ignore_merges"):
             raise Unsupported(f"its model has {name}")
 
 
-def _special_tokens(added: Any) -> dict[str, int]:
+def _special_tokens(added: Any, honoured: bool) -> dict[str, int]:
     if not isinstance(added, list):
         raise MinilmError("'added_tokens' is not a list")
     special_tokens: dict[str, Any] = {}
     for token in added:
         if not isinstance(token, dict) or not isinstance(token.get("content"), str):
             raise MinilmError("'added_tokens' has an entry without content")
-        if not token.get("special") or any(
+        if not (token.get("special") or honoured) or any(
             token.get(k) for k in ("single_word", "lstrip", "rstrip")
         ):
             raise Unsupported(f"the token {token['content']!r} is found in text, or takes spaces")
         special_tokens[token["content"]] = token.get("id")
+    if len({bool(token.get("normalized")) for token in added}) > 1:
+        raise Unsupported("some added tokens are normalized and others are not")
     return special_tokens
+
+
+def _check_numbers(added: dict[str, Any], vocab: dict[str, Any]) -> None:
+    """Unsupported if `tokenizers`, which numbers added tokens anew, would not come to their ids."""
+    last = -1
+    for name, i in added.items():
+        expected = vocab.get(name, max(len(vocab), last + 1))
+        if i != expected or not name:
+            raise Unsupported(f"the token {name!r} has the id {i!r}, not {expected}")
+        last = max(last, i)

@@ -15,7 +15,7 @@ from minilm.errors import MinilmError
 from minilm.tokenizers.base import write_text
 from minilm.tokenizers.bpe.description import describe, vocabulary
 from minilm.tokenizers.bpe.tokenizer import BPETokenizer
-from minilm.tokenizers.hugging_face import byte_letters
+from minilm.tokenizers.letters import byte_letters
 
 __all__ = ["MERGES", "VOCAB", "read", "write"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from minilm.errors import MinilmError
 from minilm.tokenizers.bpe.utf8 import utf8
-from minilm.tokenizers.hugging_face import byte_letters
+from minilm.tokenizers.letters import byte_letters
 
 __all__ = ["BYTES", "Vocabulary", "byte_ids"]
 

@@ -1,0 +1,95 @@
+"""Forward through one head of attention, tile by tile: see `attention`."""
+
+# mypy: allow-untyped-defs, disable-error-code="arg-type"
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from minilm.kernels.attention_head import (
+    KEYS,
+    QUERIES,
+    hide,
+    key_block,
+    n_keys,
+    pack_columns_of,
+    pack_rows_of,
+    rows_from,
+    scale_row,
+    set_survival,
+    square,
+)
+from minilm.kernels.exponential import exp, like
+from minilm.kernels.jit import helper
+from minilm.kernels.product import ONE, ZERO, Panels, lanes, matrix, multiply, padded
+from minilm.kernels.vectors import dot, largest, part
+
+__all__ = ["forward_head"]
+
+
+@helper()
+def forward_head(head, q, k, v, y, lse, first, step):
+    """Sets y and lse (T,) of the query tiles first, first + step, ... of one head."""
+    size, n_key, real = head.size, head.visible.size, q.data.dtype
+    keys, values = pack_columns_of(k, n_key, size, head.scale), pack_rows_of(v, n_key, size, KEYS)
+    zeros, ones = np.zeros(padded(q.data, size) + KEYS, real), np.ones(KEYS, real)
+    s, r = np.empty(QUERIES * KEYS, real), np.empty(QUERIES * KEYS, real)
+    y_tile = matrix(np.empty(QUERIES * size, real), ZERO, size, ONE)
+    m, total = np.empty(QUERIES, real), np.empty(QUERIES)
+    for t in range(first * QUERIES, head.n_query, step * QUERIES):
+        n_query = min(QUERIES, head.n_query - t)
+        y_tile.data[:] = 0
+        m[:] = -np.inf
+        total[:] = 0
+        for j0 in range(0, n_keys(head, t, n_query), KEYS):
+            n = min(KEYS, n_key - j0)
+            block = Panels(keys.data, j0 * size, size)
+            multiply(rows_from(q, t), block, zeros, square(s), n_query, n, False)
+            hide(s, head, t, j0, n_query, n)
+            _online_softmax(s, n_query, m, total, y_tile.data, size, ones)
+            if head.limit > 0:
+                set_survival(r, head, t, j0, n_query)
+                _multiply_each(s, r, n_query * KEYS)
+            multiply(square(s), key_block(values, j0, n, size), zeros, y_tile, n_query, size, True)
+        _finish(rows_from(y, t), y_tile.data, m, total, part(lse, t, n_query), size)
+
+
+@helper()
+def _online_softmax(s, n_query, m, total, y, size, ones):
+    """The scores s of further keys become exp(s - m); m, total and y are brought up to date."""
+    for i in range(n_query):
+        highest = largest(s, i * KEYS, KEYS // lanes(s))
+        if highest > m[i]:
+            if m[i] > -np.inf:
+                shrink = exp(m[i] - highest)
+                total[i] *= shrink
+                scale_row(part(y, i * size, size), shrink)
+            m[i] = highest
+    for i in range(n_query):
+        # Where nothing was seen yet, -inf - 0, and not -inf + inf.
+        seen = m[i] if m[i] > -np.inf else like(m[i], 0)
+        _exponentials(part(s, i * KEYS, KEYS), seen)
+        total[i] += dot(s, i * KEYS, ones, ZERO, KEYS // lanes(s))
+
+
+@helper()
+def _exponentials(row, m):
+    for j in range(row.size):
+        row[j] = exp(row[j] - m)
+
+
+@helper()
+def _multiply_each(s, r, n):
+    for i in range(n):
+        s[i] *= r[i]
+
+
+@helper()
+def _finish(y, y_tile, m, total, lse, size):
+    for i in range(lse.size):
+        lse[i] = m[i] + math.log(total[i])
+        share = like(m[i], 1 / total[i] if total[i] != 0 else 0.0)
+        target, source = part(y.data, y.first + i * y.row, size), part(y_tile, i * size, size)
+        for d in range(size):
+            target[d] = source[d] * share

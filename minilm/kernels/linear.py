@@ -1,0 +1,127 @@
+"""Compiled twin of `minilm.reference.linear`: products of our own, in the kernels' threads.
+
+BLAS is as fast for large products and slower for small ones, and it brings a second pool
+of threads that competes with Numba's for the cores (see `minilm.backend`). Here the bias
+is what the sums start from, and gradients of parameters are added where they belong.
+"""
+
+# mypy: allow-untyped-defs, disable-error-code="arg-type"
+from __future__ import annotations
+
+import functools
+
+import numba
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from minilm.kernels.jit import helper, kernel
+from minilm.kernels.layout import add_parts, rows, rows_per_part
+from minilm.kernels.product import ZERO, add_product, lanes, matrix
+from minilm.kernels.registers import ROWS, VECTORS
+from minilm.kernels.vectors import BYTES, memory
+from minilm.reference.linear import Saved
+
+__all__ = ["Saved", "backward", "forward"]
+
+
+def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[NDArray, Saved]:
+    """x (..., I), weight (I, O), bias (O,) -> y (..., O)."""
+    flat = rows(x)
+    y = np.empty((len(flat), weight.shape[1]), x.dtype)
+    product(flat, weight, y, bias)
+    return y.reshape(*x.shape[:-1], -1), Saved(x, weight, bias is not None)
+
+
+def backward(
+    dy: NDArray, saved: Saved, out: tuple[NDArray, NDArray | None] | None = None
+) -> tuple[NDArray, NDArray, NDArray | None]:
+    """Returns dx (..., I), dweight (I, O) and dbias (O,), or None without a bias.
+
+    `out`: arrays to ADD dweight and dbias into, as in the reference.
+    """
+    x, weight, has_bias = saved
+    flat_dy, flat_x = rows(dy), rows(x)
+    dx = np.empty(flat_x.shape, x.dtype)
+    product(flat_dy, weight.T, dx)
+    if out is None:
+        out = np.zeros(weight.shape, x.dtype), np.zeros(weight.shape[1], x.dtype)
+    dweight, dbias = out
+    if dweight.strides[1] == dweight.itemsize:
+        product(flat_x.T, flat_dy, dweight, accumulate=True)
+    else:
+        product(flat_dy.T, flat_x, dweight.T, accumulate=True)
+    if has_bias and dbias is not None:
+        _add_column_sums(flat_dy, dbias)
+    return dx.reshape(x.shape), dweight, dbias if has_bias else None
+
+
+def product(
+    a: NDArray, b: NDArray, c: NDArray, start: NDArray | None = None, *, accumulate: bool = False
+) -> None:
+    """c (M, N) = start (N,) + a (M, K) @ b (K, N), or c += a @ b."""
+    (m, size), n = a.shape, b.shape[1]
+    lanes_ = BYTES // a.itemsize
+    first = np.zeros(n + VECTORS * lanes_, a.dtype)
+    if start is not None:
+        first[:n] = start
+    down, across = _grid(m, n, lanes_, a.strides[1] != a.itemsize, numba.get_num_threads())
+    _product.sized(m * n * size)(a, b, c, first, accumulate, down, across)
+
+
+@functools.cache
+def _grid(m: int, n: int, lanes: int, transposed: bool, threads: int) -> tuple[int, int]:
+    """Into how many parts rows and columns are cut, for the threads."""
+    tiles, panels = -(-m // ROWS), -(-n // (VECTORS * lanes))
+    costs = []
+    for across in range(1, threads + 1):
+        if threads % across == 0:
+            down = threads // across
+            t, p = -(-tiles // down), -(-panels // across)
+            # Cycles for one k: two vectors multiplied in each, two numbers packed.
+            packed = p * VECTORS * lanes + (t * ROWS if transposed else 0)
+            costs.append((t * p * ROWS * VECTORS / 2 + packed / 2, down, across))
+    return min(costs)[1:]
+
+
+@helper()
+def _corner(x, i, j):
+    """The matrix that begins at row i and column j of x."""
+    row, column = x.strides[0] // x.itemsize, x.strides[1] // x.itemsize
+    return matrix(memory(x), i * row + j * column, row, column)
+
+
+@kernel(parallel_from=250_000, strided=True)
+def _product(a, b, c, start, accumulate, down, across):
+    (m, size), n, panel = a.shape, b.shape[1], VECTORS * lanes(a)
+    tiles, panels = (m + ROWS - 1) // ROWS, (n + panel - 1) // panel
+    for item in prange(down * across):
+        i, j = item // across, item % across
+        m0, m1 = min(m, i * tiles // down * ROWS), min(m, (i + 1) * tiles // down * ROWS)
+        n0, n1 = min(n, j * panels // across * panel), min(n, (j + 1) * panels // across * panel)
+        add_product(
+            _corner(a, m0, ZERO),
+            _corner(b, ZERO, n0),
+            start[n0:],
+            _corner(c, m0, n0),
+            m1 - m0,
+            n1 - n0,
+            size,
+            accumulate,
+        )
+
+
+@kernel(parallel_from=100_000)
+def _add_column_sums(x, total):
+    size = rows_per_part(len(x))
+    parts = np.zeros(((len(x) + size - 1) // size, x.shape[1]), x.dtype)
+    for k in prange(len(parts)):
+        part = parts[k]
+        for i in range(k * size, min((k + 1) * size, len(x))):
+            row = x[i]
+            for c in range(row.size):
+                part[c] += row[c]
+    sums = np.empty_like(total)
+    add_parts(parts, sums)
+    for c in range(total.size):
+        total[c] += sums[c]

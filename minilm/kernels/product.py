@@ -1,0 +1,251 @@
+"""Matrix products for kernels: c = a b + start, or c += a b, cut into register tiles.
+
+    for each M_BLOCK rows of a
+        for each K_BLOCK rows of b
+            for each N_BLOCK columns of b: packed, so that the tiles read it in order
+                for each panel of it, as wide as a register tile
+                    for each ROWS rows of a: one tile, see `registers`
+
+A packed block of b stays in the second-level cache for all rows of a. Rows of a are read
+where they lie; if a is transposed they are packed too, or each number would cost a cache
+line.
+
+Source: Goto and van de Geijn (2008), as in `registers`.
+"""
+
+# mypy: allow-untyped-defs, disable-error-code="arg-type"
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilm.kernels.jit import helper
+from minilm.kernels.registers import ROWS, VECTORS, tile_1, tile_2, tile_4
+from minilm.kernels.vectors import BYTES, copy_8, part, transpose_square
+
+__all__ = [
+    "Matrix",
+    "Panels",
+    "add_product",
+    "lanes",
+    "matrix",
+    "multiply",
+    "new_panels",
+    "pack",
+    "pack_columns",
+    "padded",
+    "panel_width",
+]
+
+# Whole numbers of NumPy: for a bare constant Numba compiles a helper once more.
+ZERO, ONE = np.int64(0), np.int64(1)
+M_BLOCK, N_BLOCK, K_BLOCK = np.int64(170 * ROWS), np.int64(128), np.int64(768)
+# Products summed in one chain: the longer, the more it rounds. An end costs a fiftieth.
+CHAIN = np.int64(128)
+
+
+class Matrix(NamedTuple):
+    """A matrix in some memory: element (i, j) is data[first + i * row + j * column].
+
+    From one tile of ROWS rows to the next it is `tile`, which is ROWS * row unless packed.
+    """
+
+    data: NDArray
+    first: int
+    row: int
+    column: int
+    tile: int
+
+
+class Panels(NamedTuple):
+    """A packed matrix of `size` rows: see `pack`."""
+
+    data: NDArray
+    first: int
+    size: int
+
+
+@helper()
+def matrix(data, first, row, column):
+    """A matrix that is not packed."""
+    return Matrix(data, first, row, column, ROWS * row)
+
+
+@helper()
+def lanes(x):
+    """How many numbers of x fit a vector register."""
+    return np.int64(BYTES // x.itemsize)
+
+
+@helper()
+def padded(x, n):
+    """n, rounded up to full vectors."""
+    return (n + lanes(x) - 1) // lanes(x) * lanes(x)
+
+
+@helper()
+def panel_width(x, n_columns):
+    """The width of the next panel when so many columns are left: 4, 2 or 1 vectors."""
+    one = lanes(x)
+    if VECTORS == 4 and n_columns >= 4 * one:
+        return 4 * one
+    return 2 * one if n_columns >= 2 * one else one
+
+
+@helper()
+def new_panels(x, n_rows, n_columns):
+    """Room for n_rows x n_columns, packed, and for one tile behind it."""
+    return np.empty(n_rows * padded(x, n_columns) + ROWS * VECTORS * lanes(x), x.dtype)
+
+
+@helper(apart=True)
+def pack(b, panels, n_rows, n_columns):
+    """b as panels: column j is in the panel that begins at j * size, whose rows lie one
+    behind the other; zeros fill the last vector."""
+    j = ZERO
+    while j < n_columns:
+        width = panel_width(panels.data, n_columns - j)
+        to, n = panels.first + j * panels.size, min(width, n_columns - j)
+        if b.column == 1:
+            for k in range(n_rows):
+                source = part(b.data, b.first + k * b.row + j, n)
+                row = part(panels.data, to + k * width, n)
+                for i in range(n):
+                    row[i] = source[i]
+        else:
+            columns = Matrix(b.data, b.first + j * b.column, b.column, b.row, ZERO)
+            _transpose(columns, n, n_rows, panels.data, to, width)
+        for k in range(n_rows if n < width else ZERO):
+            row = part(panels.data, to + k * width + n, width - n)
+            for i in range(width - n):
+                row[i] = 0
+        j += width
+
+
+@helper()
+def _transpose(x, n_rows, n_columns, y, y0, y_row):
+    """y[j, i] = x[i, j], square by square, so that both sides stay in the cache."""
+    side = lanes(y)
+    for i0 in range(0, n_rows, side):
+        for j0 in range(0, n_columns, side):
+            height, width = min(side, n_rows - i0), min(side, n_columns - j0)
+            if height == side and width == side and x.column == 1:
+                transpose_square(
+                    x.data, x.first + i0 * x.row + j0, x.row, y, y0 + j0 * y_row + i0, y_row
+                )
+            else:
+                for i in range(i0, i0 + height):
+                    for j in range(j0, j0 + width):
+                        y[y0 + j * y_row + i] = x.data[x.first + i * x.row + j * x.column]
+
+
+@helper(apart=True)
+def pack_columns(a, packed, n_rows, size):
+    """A matrix whose columns are contiguous, packed as ROWS rows at a time.
+
+    Element (i, k) goes to i // ROWS * (ROWS * size + 2) + k * ROWS + i % ROWS. Eight numbers
+    are copied at a time: the last two are overwritten by the next k, or fall into the gap
+    of 2 behind a tile.
+    """
+    tile = ROWS * size + 2
+    for first in range(0, n_rows, 8 * ROWS):
+        last = min(first + 8 * ROWS, n_rows - 7)
+        for k in range(size):
+            source, target = a.first + k * a.column, k * ROWS
+            for i in range(first, last, ROWS):
+                copy_8(a.data, source + i, packed, i // ROWS * tile + target)
+    # The last rows one by one: eight would reach beyond the array.
+    for i in range(max(ZERO, n_rows - 2) // ROWS * ROWS, n_rows):
+        for k in range(size):
+            packed[i // ROWS * tile + k * ROWS + i % ROWS] = a.data[a.first + k * a.column + i]
+    return Matrix(packed, ZERO, ONE, np.int64(ROWS), tile)
+
+
+@helper(apart=True)
+def multiply(a, b, start, c, n_rows, n_columns, accumulate):
+    """c = a b + start, or c += a b, for b packed.
+
+    `start` has a number for each column, and whatever else until the vector is full; c any
+    distance from row to row, but its columns are contiguous.
+    """
+    j = ZERO
+    scratch = Matrix(b.data, b.data.size - ROWS * VECTORS * lanes(b.data), ZERO, ONE, ZERO)
+    while j < n_columns:
+        width = panel_width(b.data, n_columns - j)
+        n, panel = min(width, n_columns - j), Panels(b.data, b.first + j * b.size, b.size)
+        for i in range((n_rows + ROWS - 1) // ROWS):
+            m = min(ROWS, n_rows - i * ROWS)
+            rows = Matrix(a.data, a.first + i * a.tile, a.row, a.column, a.tile)
+            to = Matrix(c.data, c.first + i * c.tile + j, c.row, ONE, ZERO)
+            if n == width:
+                _tile(rows, panel, start, j, to, width, m, accumulate)
+            else:
+                tile = Matrix(scratch.data, scratch.first, width, ONE, ZERO)
+                _tile(rows, panel, start, j, tile, width, m, False)
+                _copy_tile(tile, to, m, n, accumulate)
+        j += width
+
+
+@helper(apart=True)
+def _tile(a, b, start, j, c, width, n_rows, accumulate):
+    """One register tile, the sum over k in chains."""
+    vectors = width // lanes(b.data)
+    for k in range(0, max(b.size, ONE), CHAIN):
+        n, added = min(CHAIN, b.size - k), accumulate or k > 0
+        ak, bk = a.first + k * a.column, b.first + k * width
+        if vectors == 4:
+            tile_4(
+                a.data, ak, a.row, a.column, b.data, bk, start, j, c.data, c.first, c.row, n,
+                n_rows, added,
+            )  # fmt: skip
+        elif vectors == 2:
+            tile_2(
+                a.data, ak, a.row, a.column, b.data, bk, start, j, c.data, c.first, c.row, n,
+                n_rows, added,
+            )  # fmt: skip
+        else:
+            tile_1(
+                a.data, ak, a.row, a.column, b.data, bk, start, j, c.data, c.first, c.row, n,
+                n_rows, added,
+            )  # fmt: skip
+
+
+@helper()
+def _copy_tile(tile, c, n_rows, n_columns, accumulate):
+    for i in range(n_rows):
+        source = part(tile.data, tile.first + i * tile.row, n_columns)
+        row = part(c.data, c.first + i * c.row, n_columns)
+        for j in range(n_columns):
+            row[j] = row[j] + source[j] if accumulate else source[j]
+
+
+@helper(apart=True)
+def add_product(a, b, start, c, n_rows, n_columns, size, accumulate):
+    """c = a b + start, or c += a b, for matrices of any size and layout; but the columns of c
+    are contiguous. `start` has room for a vector more than n_columns."""
+    panels = new_panels(a.data, min(size, K_BLOCK), min(n_columns, N_BLOCK))
+    zeros = np.zeros(N_BLOCK, a.data.dtype)
+    transposed = a.column != 1 and a.row == 1
+    room = (min(n_rows, M_BLOCK) // ROWS + 1) * (min(size, K_BLOCK) * ROWS + 2)
+    packed = np.empty(room if transposed else 0, a.data.dtype)
+    for m0 in range(0, n_rows, M_BLOCK):
+        m = min(M_BLOCK, n_rows - m0)
+        for k0 in range(0, max(size, ONE), K_BLOCK):
+            k, adding = min(K_BLOCK, size - k0), accumulate or k0 > 0
+            rows = matrix(a.data, a.first + m0 * a.row + k0 * a.column, a.row, a.column)
+            if transposed:
+                rows = pack_columns(rows, packed, m, k)
+            for n0 in range(0, n_columns, N_BLOCK):
+                n = min(N_BLOCK, n_columns - n0)
+                block = Panels(panels, ZERO, k)
+                pack(
+                    matrix(b.data, b.first + k0 * b.row + n0 * b.column, b.row, b.column),
+                    block,
+                    k,
+                    n,
+                )
+                target = matrix(c.data, c.first + m0 * c.row + n0, c.row, ONE)
+                begin = part(start, n0, n) if k0 == 0 else part(zeros, ZERO, n)
+                multiply(rows, block, begin, target, m, n, adding)
