@@ -199,7 +199,9 @@ def helper(*, exact: bool = False, apart: bool = False) -> Callable[[Function], 
 
     def decorate(function: Function) -> Function:
         flags = {"contract"} if exact else _FASTMATH
-        options = {**_OPTIONS, "fastmath": flags, "forceinline": not apart}
+        # Only kernels call it: neither Python nor C needs a way in, which takes time to compile.
+        options = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        options |= {"fastmath": flags, "forceinline": not apart}
         return numba.njit(**options)(function)
 
     return decorate

@@ -17,7 +17,7 @@ from minilm.backend import ops
 
 __all__ = ["LOGITS_BYTES", "loss_and_gradient", "negative_log_likelihood"]
 
-LOGITS_BYTES = 32 * 2**20
+LOGITS_BYTES = 128 * 2**20
 
 
 def _slices(x: NDArray, vocab_size: int) -> Iterator[slice]:
