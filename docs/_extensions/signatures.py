@@ -17,6 +17,8 @@ from sphinx.application import Sphinx
 from sphinx.util.inspect import stringify_signature
 from sphinx.util.nodes import make_refnode
 
+from minilm.kernels.vectors import part
+
 SHOWN = (property, functools.cached_property, staticmethod, classmethod)
 
 
@@ -69,6 +71,7 @@ def signature(
     parameters = [
         p.replace(annotation=_bare(p.annotation)) if isinstance(p.annotation, str) else p
         for p in found.parameters.values()
+        if p.name != "typingctx"  # of an intrinsic: Numba gives it
     ]
     found = found.replace(parameters=parameters)
     if what == "method" and parameters and parameters[0].name in ("self", "cls"):
@@ -129,6 +132,9 @@ def resolve(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to autodoc."""
+    # An intrinsic is an object, and would be shown as data. What has __get__ is a function, as
+    # Numba's other compiled functions are.
+    type(part).__get__ = lambda self, *_: self
     app.connect("autodoc-process-docstring", process)
     app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-skip-member", skip)

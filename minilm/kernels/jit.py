@@ -199,9 +199,9 @@ def helper(*, exact: bool = False, apart: bool = False) -> Callable[[Function], 
 
     def decorate(function: Function) -> Function:
         flags = {"contract"} if exact else _FASTMATH
-        # Only kernels call it: neither Python nor C needs a way in, which takes time to compile.
-        options = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        options |= {"fastmath": flags, "forceinline": not apart}
+        # C needs no way in, which takes time to compile.
+        options = {**_OPTIONS, "fastmath": flags, "forceinline": not apart}
+        options["no_cfunc_wrapper"] = True
         return numba.njit(**options)(function)
 
     return decorate

@@ -2,7 +2,7 @@
 
 BLAS is as fast for large products and slower for small ones, and it brings a second pool
 of threads that competes with Numba's for the cores (see `minilm.backend`). Here the bias
-is what the sums start from, and gradients of parameters are added where they belong.
+is added while the sums are in registers, and gradients of parameters where they belong.
 """
 
 # mypy: allow-untyped-defs, disable-error-code="arg-type"
@@ -16,7 +16,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from minilm.kernels.jit import helper, kernel
-from minilm.kernels.layout import add_parts, rows, rows_per_part
+from minilm.kernels.layout import BLOCK, add, add_parts, rows, rows_per_part
 from minilm.kernels.product import ZERO, add_product, lanes, matrix
 from minilm.kernels.registers import ROWS, VECTORS
 from minilm.kernels.vectors import BYTES, memory
@@ -114,14 +114,14 @@ def _product(a, b, c, start, accumulate, down, across):
 @kernel(parallel_from=100_000)
 def _add_column_sums(x, total):
     size = rows_per_part(len(x))
-    parts = np.zeros(((len(x) + size - 1) // size, x.shape[1]), x.dtype)
-    for k in prange(len(parts)):
-        part = parts[k]
-        for i in range(k * size, min((k + 1) * size, len(x))):
-            row = x[i]
-            for c in range(row.size):
-                part[c] += row[c]
+    parts = np.zeros((2, (len(x) + size - 1) // size, x.shape[1]), x.dtype)
+    for k in prange(parts.shape[1]):
+        block, part = parts[1, k], parts[0, k]
+        for first in range(k * size, min((k + 1) * size, len(x)), BLOCK):
+            block[:] = 0
+            for i in range(first, min(first + BLOCK, (k + 1) * size, len(x))):
+                add(x[i], block)
+            add(block, part)
     sums = np.empty_like(total)
-    add_parts(parts, sums)
-    for c in range(total.size):
-        total[c] += sums[c]
+    add_parts(parts[0], sums)
+    add(sums, total)

@@ -38,6 +38,17 @@ def test_equals_the_reference(n, share, step, scale, kind):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("beta2", [0.0, 0.3, 0.95])
+@pytest.mark.parametrize("beta1", [0.0, 0.3, 0.9])
+def test_averages_long_and_short(beta1, beta2):
+    options = {**OPTIONS, "beta1": beta1, "beta2": beta2, "n_decay": 3, "step": 4}
+    actual, expected = state(9, np.float64), state(9, np.float64)
+    adamw.step(*actual, **options)
+    reference.step(*expected, **options)
+    for a, b in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13)
+
+
 @pytest.mark.parametrize("n_decay", [0, 5, CHUNK, CHUNK + 1, 3 * CHUNK - 1, 9 * CHUNK + 3])
 def test_decay_ends_anywhere_and_threads_do_not_matter(n_decay):
     n = 9 * CHUNK + 3

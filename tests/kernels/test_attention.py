@@ -61,6 +61,11 @@ def test_equals_the_reference(
     assert_twins(q, k, v, dy, tolerance, **options)
 
 
+def test_zero_is_a_key_of_dropout():
+    q, k, v, dy = np.random.default_rng(0).standard_normal((4, 1, 2, 5, 3))
+    assert_twins(q, k, v, dy, 1e-12, dropout=0.4, key=0)
+
+
 def fused(n_query, dtype=np.float64):
     """q, k, v as heads of one (B, T, (H + 2K) D) array, with H = 4 and K = 2."""
     x = np.random.default_rng(0).standard_normal((2, n_query, 8 * 5)).astype(dtype)
@@ -144,6 +149,18 @@ def test_large_scores_of_a_few_queries_do_not_overflow(dtype):
         y, saved = attention.forward(q, keys, keys, scale=1.0)
         np.testing.assert_array_equal(y.reshape(-1), [4, -4])
         np.testing.assert_array_equal(saved.lse.reshape(-1), [4e3, 4e3])
+
+
+def test_gradients_keep_the_digits_of_a_large_log_sum_exp():
+    # Scores near 3000, exact in float32, whose spacing there would change probabilities by 1e-4.
+    generator = np.random.default_rng(0)
+    q, k = (generator.integers(-2, 3, (1, 1, 70, 3)).astype(np.float32) for _ in range(2))
+    q[..., 0], k[..., 0] = 64, 47
+    v, dy = generator.random((2, 1, 1, 70, 3)).astype(np.float32)
+    _, saved = attention.forward(q, k, v, scale=1.0)
+    _, expected = reference.forward(*(x.astype(float) for x in (q, k, v)), scale=1.0)
+    dv = attention.backward(dy, saved)[2]
+    np.testing.assert_allclose(dv, reference.backward(dy.astype(float), expected)[2], rtol=3e-6)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the module resource")

@@ -6,10 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minilm.kernels import dropout
+from minilm.kernels.jit import kernel
 from minilm.kernels.layout import CHUNK
 from minilm.kernels.philox import key_words
 from minilm.reference import dropout as reference
 from minilm.reference import philox
+
+
+@kernel()
+def _drop_chunk(x, first, limit, scale, k0, k1, y):
+    dropout._drop_chunk(x, first, limit, scale, k0, k1, y)
 
 
 @settings(max_examples=40)
@@ -59,7 +65,7 @@ def test_the_words_of_far_elements():
     kept, limit = np.zeros(7), np.uint32(philox.threshold(p))
     words = philox.element_words(np.arange(block, block + 2), key=2**40 + 9).reshape(-1)[:7]
     one, k0, k1 = 1.0, *key_words(2**40 + 9)
-    dropout._drop_chunk(np.ones(7), np.int64(block), limit, one, k0, k1, kept)
+    _drop_chunk(np.ones(7), np.int64(block), limit, one, k0, k1, kept)
     np.testing.assert_array_equal(kept, words >= limit)
 
 

@@ -44,6 +44,14 @@ def test_both_forms(n, approximate, dtype, tolerance):
     np.testing.assert_allclose(dx, expected_dx, rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("approximate", ["tanh", "none"])
+def test_a_square_that_overflows(approximate):
+    x = np.array([-1e30, -1e20, 1e20, 1e30], np.float32)
+    y, saved = gelu.forward(x, approximate)
+    np.testing.assert_array_equal(y, [0, 0, *x[2:]])
+    np.testing.assert_array_equal(gelu.backward(np.ones_like(x), saved), [0, 0, 1, 1])
+
+
 def test_an_unknown_form():
     with pytest.raises(ValueError, match="approximate"):
         gelu.forward(np.zeros(3), "erf")

@@ -105,7 +105,7 @@ def test_the_folder_follows_the_sources_and_the_settings(monkeypatch, tmp_path):
     sources = sorted(Path(jit.__file__).parent.glob("*.py"))
     copies = tmp_path / "kernels"
     shutil.copytree(sources[0].parent, copies)
-    with (copies / "tiles.py").open("a") as file:
+    with (copies / "pairs.py").open("a") as file:
         file.write("# changed\n")
     monkeypatch.setattr(jit, "__file__", str(copies / "jit.py"))
     jit.cache_folder.cache_clear()

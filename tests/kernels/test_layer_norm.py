@@ -44,3 +44,18 @@ def test_far_from_zero():
     y, _ = layer_norm.forward(x, one, zero)
     expected, _ = reference.forward(x.astype(np.float64), np.ones(50), np.zeros(50))
     np.testing.assert_allclose(y, expected, atol=1e-6)
+
+
+def test_gradients_far_from_zero():
+    # The mean has digits that float32 cannot hold: where they are lost, all of x - mean is off.
+    generator = np.random.default_rng(0)
+    x, dy = (
+        (1000 + generator.standard_normal((4, 50))).astype(np.float32),
+        generator.random((4, 50)),
+    )
+    ones, zeros = np.ones(50), np.zeros(50)
+    _, saved = layer_norm.forward(x, ones.astype(np.float32), zeros.astype(np.float32))
+    _, expected = reference.forward(x.astype(np.float64), ones, zeros)
+    found = layer_norm.backward(dy.astype(np.float32), saved)
+    for a, b in zip(found, reference.backward(dy, expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-6)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -43,12 +44,22 @@ def test_equals_the_reference(n_rows, n_classes, smoothing, z_loss, weighted, ki
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(np.abs(b).max(), 0.01))
 
 
+@pytest.mark.parametrize("n_classes", [511, 512, 513, 1024, 1025, 5000])
+def test_every_class_counts(n_classes):
+    """Also of a row that is summed in blocks. Equal logits have the loss log V."""
+    logits, targets = np.zeros((3, n_classes), np.float32), np.array([0, n_classes - 1, 7])
+    loss, saved = softmax_cross_entropy.forward(logits, targets, label_smoothing=0.1)
+    assert loss == pytest.approx(np.log(n_classes), rel=1e-7)
+    np.testing.assert_allclose(saved.lse, np.log(n_classes), rtol=1e-14)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_classes", [1, 2, 3, 4, 5, 8, 9, 11])
 def test_the_largest_logit_is_found_wherever_it_is(n_classes, dtype):
     # Relative to any other logit, the exponent of this one would overflow.
-    for place in range(n_classes):
-        logits = np.linspace(-2e3, -1e3, 2 * n_classes).reshape(2, n_classes).astype(dtype)
+    rising = np.linspace(-2e3, -1e3, 2 * n_classes)
+    for place, others in itertools.product(range(n_classes), (rising, rising[::-1], rising[:1])):
+        logits = np.resize(others, (2, n_classes)).astype(dtype)
         logits[:, place] += 2e3
         logits[1] += 1e4
         targets = np.array([place, n_classes - 1])

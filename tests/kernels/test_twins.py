@@ -19,6 +19,7 @@ OPERATIONS = (
     "embedding",
     "gelu",
     "layer_norm",
+    "linear",
     "rms_norm",
     "rope",
     "softmax_cross_entropy",
@@ -47,6 +48,7 @@ def arguments(name, dtype, n_rows=N):
         "embedding": lambda: ([labels, normal(131, 210)], {}),
         "gelu": lambda: ([normal(n_rows, 131)], {}),
         "layer_norm": lambda: ([normal(n_rows, 131), normal(131), normal(131)], {}),
+        "linear": lambda: ([normal(n_rows, 67), normal(67, 70), normal(70)], {}),
         "rms_norm": lambda: ([normal(n_rows, 131), normal(131)], {}),
         "rope": lambda: ([normal(2, 4, n_rows, 18)], rope_tables(n_rows, dtype)),
         "softmax_cross_entropy": lambda: ([normal(n_rows, 131), labels], {"z_loss": 0.1}),
@@ -141,7 +143,7 @@ def test_nan_comes_through(name):
         np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
 
 
-@pytest.mark.parametrize("name", sorted({*OPERATIONS} - {"attention", "rope"}))
+@pytest.mark.parametrize("name", sorted({*OPERATIONS} - {"attention", "linear", "rope"}))
 def test_no_rows(name):
     kernel, _ = twins(name)
     args, kwargs = arguments(name, np.float64, n_rows=0)
