@@ -14,8 +14,9 @@ encoding (`bpe_...`, `heap`), and those of curating a corpus (`words`, `word_mar
 
 The rules that the loops follow
 -------------------------------
-- One signature per dtype. Arguments are made C-contiguous first, or taken with any strides; numbers come in as the arrays' own dtype, since a float64 among float32 would
-  widen all arithmetic. What needs its digits comes as two float32: see `pairs`.
+- One signature per dtype. Arguments are made C-contiguous first, or taken with any strides;
+  numbers come in as the arrays' own dtype, since a float64 among float32 would widen all
+  arithmetic. What needs its digits comes as two float32: see `pairs`.
 - Sums along a row may be regrouped by the compiler, or they could not use vectors. What
   relies on the order of operations stands in a helper of its own, compiled as written.
 - Slice, then count from 0: ``row = x[i]`` and ``for c in range(row.size)``. For an index

@@ -37,6 +37,7 @@ from minilm.kernels.attention_few import FEW, forward_few
 from minilm.kernels.attention_forward import forward_head
 from minilm.kernels.attention_head import QUERIES, Head, copy_rows
 from minilm.kernels.jit import helper, kernel
+from minilm.kernels.layout import plain
 from minilm.kernels.philox import key_words, threshold
 from minilm.kernels.product import ONE, ZERO, matrix
 from minilm.kernels.vectors import memory
@@ -67,14 +68,11 @@ def forward(
     y = np.empty((n_batch, n_query, n_head, head_size), q.dtype).transpose(0, 2, 1, 3)
     lse = np.empty((n_batch, n_head, n_query))
     saved = Saved(q, k, v, y, lse, key_mask, causal, scale, dropout, key)
-    items = n_batch * n_head
-    parts = (
-        1
-        if n_query <= FEW
-        else min(-(-n_query // int(QUERIES)), -(-4 * numba.get_num_threads() // max(1, items)))
-    )
-    run = _forward.sized(q.size * k.shape[2])
-    run(*map(_regular, (q, k, v, y)), lse, *_settings(saved), max(1, parts))
+    run, n_parts = _forward.sized(q.size * k.shape[2]), 1
+    if run is _forward.parallel and n_query > FEW:
+        n_tiles, n_threads = -(-n_query // int(QUERIES)), numba.get_num_threads()
+        n_parts = min(n_tiles, -(-4 * n_threads // max(1, n_batch * n_head)))
+    run(*map(_regular, (q, k, v, y)), lse, *_settings(saved), max(1, n_parts))
     return y, saved
 
 
@@ -95,7 +93,7 @@ def backward(
 
 def _regular(x: NDArray) -> NDArray:
     """x, or a copy, whose last axis is contiguous."""
-    return x if x.strides[-1] == x.itemsize else np.array(x, order="C")
+    return plain(x) if x.strides[-1] == x.itemsize else np.array(x, order="C")
 
 
 def _settings(saved: Saved) -> tuple[Any, ...]:

@@ -152,6 +152,11 @@ class Kernel:
     def __call__(self, *arguments: Any) -> Any:
         return self.sized(arguments[0].size)(*arguments)
 
+    @property
+    def parallel(self) -> Any:
+        """The form that runs on all threads."""
+        return self._parallel
+
     def sized(self, work: int) -> Any:
         """The form for so much work, where the size of the first argument does not tell."""
         return self._parallel if work >= self._parallel_from else self._serial

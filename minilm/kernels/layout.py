@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from minilm.kernels.jit import helper
 
-__all__ = ["CHUNK", "add_parts", "chunk", "is_regular", "memory", "rows", "rows_per_part"]
+__all__ = ["CHUNK", "add_parts", "chunk", "is_regular", "memory", "plain", "rows", "rows_per_part"]
 
 CHUNK = 8192  # elements that one iteration of an element-wise kernel takes: 32 kB, L1
 BLOCK = 32  # rows that are summed before their sum goes into a larger one
@@ -56,6 +56,24 @@ def is_regular(x: NDArray) -> bool:
     """Whether `memory` can show x itself and needs no copy."""
     size = x.itemsize
     return x.strides[-1] == size and all(s >= 0 and s % size == 0 for s in x.strides)
+
+
+def plain(x: NDArray, dtype: DTypeLike | None = None) -> NDArray:
+    """x, or a copy of it, for kernels that go by its strides: of that dtype, whole numbers
+    of elements from one to the next and never backwards, and not marked as read-only, which
+    would be a type of its own.
+
+    Examples
+    --------
+    >>> x = np.zeros((2, 3))
+    >>> plain(x.T).base is x, plain(x[:, ::-1]).strides
+    (True, (24, 8))
+    """
+    size = x.itemsize
+    regular = (
+        x.flags.aligned and x.flags.writeable and all(s >= 0 and s % size == 0 for s in x.strides)
+    )
+    return x if regular and x.dtype == (dtype or x.dtype) else np.array(x, dtype, order="C")
 
 
 @helper()

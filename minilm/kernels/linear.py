@@ -16,10 +16,11 @@ from numba import prange
 from numpy.typing import NDArray
 
 from minilm.kernels.jit import helper, kernel
-from minilm.kernels.layout import BLOCK, add, add_parts, rows, rows_per_part
+from minilm.kernels.layout import BLOCK, add, add_parts, plain, rows, rows_per_part
 from minilm.kernels.product import ZERO, add_product, lanes, matrix
 from minilm.kernels.registers import ROWS, VECTORS
 from minilm.kernels.vectors import BYTES, memory
+from minilm.reference import linear as reference
 from minilm.reference.linear import Saved
 
 __all__ = ["Saved", "backward", "forward"]
@@ -27,10 +28,11 @@ __all__ = ["Saved", "backward", "forward"]
 
 def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[NDArray, Saved]:
     """x (..., I), weight (I, O), bias (O,) -> y (..., O)."""
-    flat = rows(x)
-    y = np.empty((len(flat), weight.shape[1]), x.dtype)
-    product(flat, weight, y, bias)
-    return y.reshape(*x.shape[:-1], -1), Saved(x, weight, bias is not None)
+    if not _same_reals(x, weight):
+        return reference.forward(x, weight, bias)
+    y = np.empty((*x.shape[:-1], weight.shape[1]), x.dtype)
+    product(rows(x), weight, rows(y), bias)
+    return y, Saved(x, weight, bias is not None)
 
 
 def backward(
@@ -41,32 +43,51 @@ def backward(
     `out`: arrays to ADD dweight and dbias into, as in the reference.
     """
     x, weight, has_bias = saved
-    flat_dy, flat_x = rows(dy), rows(x)
-    dx = np.empty(flat_x.shape, x.dtype)
-    product(flat_dy, weight.T, dx)
     if out is None:
         out = np.zeros(weight.shape, x.dtype), np.zeros(weight.shape[1], x.dtype)
     dweight, dbias = out
-    if dweight.strides[1] == dweight.itemsize:
+    if not _same_reals(x, weight, dy, *(total for total in out if total is not None)):
+        return reference.backward(dy, saved, out)
+    flat_dy, flat_x, dx = rows(dy), rows(x), np.empty(x.shape, x.dtype)
+    product(flat_dy, weight.T, rows(dx))
+    if plain(dweight) is not dweight or dweight.itemsize not in dweight.strides:
+        part = np.zeros(weight.shape, x.dtype)
+        product(flat_x.T, flat_dy, part, accumulate=True)
+        dweight += part
+    elif dweight.strides[1] == dweight.itemsize:
         product(flat_x.T, flat_dy, dweight, accumulate=True)
     else:
         product(flat_dy.T, flat_x, dweight.T, accumulate=True)
     if has_bias and dbias is not None:
-        _add_column_sums(flat_dy, dbias)
-    return dx.reshape(x.shape), dweight, dbias if has_bias else None
+        dbias += _column_sums(flat_dy)
+    return dx, dweight, dbias if has_bias else None
+
+
+def _same_reals(*arrays: NDArray) -> bool:
+    """Whether the kernels know this dtype, the same in all arrays. The reference knows more."""
+    dtype = arrays[0].dtype
+    return dtype in (np.float32, np.float64) and all(x.dtype == dtype for x in arrays)
 
 
 def product(
     a: NDArray, b: NDArray, c: NDArray, start: NDArray | None = None, *, accumulate: bool = False
 ) -> None:
-    """c (M, N) = start (N,) + a (M, K) @ b (K, N), or c += a @ b."""
+    """c (M, N) = a (M, K) @ b (K, N) + start (N,), or c += a @ b.
+
+    All of one dtype; the columns of c contiguous, its rows one behind the other, with gaps
+    or not.
+    """
+    if c.size == 0:
+        return
     (m, size), n = a.shape, b.shape[1]
-    lanes_ = BYTES // a.itemsize
-    first = np.zeros(n + VECTORS * lanes_, a.dtype)
+    n_lanes = BYTES // a.itemsize
+    first = np.zeros(n + VECTORS * n_lanes, a.dtype)
     if start is not None:
         first[:n] = start
-    down, across = _grid(m, n, lanes_, a.strides[1] != a.itemsize, numba.get_num_threads())
-    _product.sized(m * n * size)(a, b, c, first, accumulate, down, across)
+    run, grid = _product.sized(m * n * size), (1, 1)
+    if run is _product.parallel:
+        grid = _grid(m, n, n_lanes, a.strides[1] != a.itemsize, numba.get_num_threads())
+    run(plain(a), plain(b), c, first, accumulate, *grid)
 
 
 @functools.cache
@@ -111,8 +132,15 @@ def _product(a, b, c, start, accumulate, down, across):
         )
 
 
+def _column_sums(x: NDArray) -> NDArray:
+    """The sum of all rows of x (N, C)."""
+    sums = np.empty(x.shape[1], x.dtype)
+    _sum_rows(x, sums)
+    return sums
+
+
 @kernel(parallel_from=100_000)
-def _add_column_sums(x, total):
+def _sum_rows(x, sums):
     size = rows_per_part(len(x))
     parts = np.zeros((2, (len(x) + size - 1) // size, x.shape[1]), x.dtype)
     for k in prange(parts.shape[1]):
@@ -122,6 +150,4 @@ def _add_column_sums(x, total):
             for i in range(first, min(first + BLOCK, (k + 1) * size, len(x))):
                 add(x[i], block)
             add(block, part)
-    sums = np.empty_like(total)
     add_parts(parts[0], sums)
-    add(sums, total)

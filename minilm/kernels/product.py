@@ -165,7 +165,7 @@ def pack_columns(a, packed, n_rows, size):
 
 @helper(apart=True)
 def multiply(a, b, start, c, n_rows, n_columns, accumulate):
-    """c = a b + start, or c += a b, for b packed.
+    """c = a b + start, or c += a b if start is 0, for b packed.
 
     `start` has a number for each column, and whatever else until the vector is full; c any
     distance from row to row, but its columns are contiguous.
@@ -223,8 +223,8 @@ def _copy_tile(tile, c, n_rows, n_columns, accumulate):
 
 @helper(apart=True)
 def add_product(a, b, start, c, n_rows, n_columns, size, accumulate):
-    """c = a b + start, or c += a b, for matrices of any size and layout; but the columns of c
-    are contiguous. `start` has room for a vector more than n_columns."""
+    """c = a b + start, or c += a b if start is 0, for matrices of any size and layout; but the
+    columns of c are contiguous. `start` has room for a vector more than n_columns."""
     panels = new_panels(a.data, min(size, K_BLOCK), min(n_columns, N_BLOCK))
     zeros = np.zeros(N_BLOCK, a.data.dtype)
     transposed = a.column != 1 and a.row == 1
