@@ -43,13 +43,15 @@ _PRODUCT = (
     Tests("tests/kernels/test_product.py"),
     Tests("tests/kernels/test_linear.py"),
 )
+_VIEWS = Tests("tests/kernels/test_views.py")
 # What stands behind several operations is tested with them.
 _BEHIND = {
     "reference/philox.py": (
         Tests("tests/reference/test_dropout.py"),
         Tests("tests/reference/test_attention.py"),
     ),
-    "kernels/attention.py": _ATTENTION,
+    "kernels/attention.py": (*_ATTENTION, _VIEWS),
+    "kernels/linear.py": (Tests(_TWINS, "", ("linear",)), _VIEWS),
     "kernels/attention_few.py": _ATTENTION,
     "kernels/attention_head.py": _ATTENTION,
     "kernels/attention_forward.py": _ATTENTION,
@@ -59,6 +61,7 @@ _BEHIND = {
     "kernels/vectors.py": _PRODUCT,
     "kernels/philox.py": (Tests("tests/kernels/test_dropout.py"), *_ATTENTION),
     "kernels/layout.py": (
+        _VIEWS,
         Tests(_TWINS),
         Tests("tests/kernels/test_adamw.py"),
         Tests("tests/kernels/test_dropout.py"),
