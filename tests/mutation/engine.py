@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -24,6 +25,7 @@ from tests.mutation.plan import SKIPPED, Tests
 __all__ = ["Job", "Outcome", "load", "run"]
 
 _NO_SUCH_MUTANT = 99
+_PATIENCE = 20  # a process that waits for ever uses no CPU time: then so many times the limit
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Job:
     file: str
     tests: tuple[Tests, ...]
     mutant: Mutant | None
-    timeout: float
+    cpu_limit: int  # seconds of CPU time, which a busy machine does not use up
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def run(
                 sys.stdout.flush()
                 process = os.fork()
                 if process == 0:
-                    _child(lambda job=job, report=report: _test(job, program, report))
+                    limit = job.cpu_limit
+                    _child(lambda job=job, report=report: _test(job, program, report), limit)
                 running[process] = job, time.monotonic(), report
             for process, ended in _ended(running):
                 job, start, report = running.pop(process)
@@ -98,7 +101,7 @@ def _ended(running: dict[int, tuple[Job, float, Path]]) -> list[tuple[int, tuple
         ended, status, usage = os.wait4(process, os.WNOHANG)
         if ended:
             found.append((process, (status, usage)))
-        elif time.monotonic() - start > job.timeout:
+        elif time.monotonic() - start > _PATIENCE * job.cpu_limit:
             _kill(process)
     return found
 
@@ -116,14 +119,16 @@ def _outcome(job: Job, status: int, usage: Any, seconds: float, report: Path) ->
     ends[pytest.ExitCode.INTERRUPTED] = "failed"  # a test file that could not be imported
     end = ends.get(code, "broken")
     if code < 0:
-        end = "hung" if seconds > job.timeout else "crashed"
+        waited = seconds > _PATIENCE * job.cpu_limit
+        end = "hung" if waited or -code == signal.SIGXCPU else "crashed"
         detail = f"{detail} {signal.Signals(-code).name}".strip()
     return Outcome(end, detail, seconds, usage.ru_utime + usage.ru_stime)
 
 
-def _child(work: Callable[[], int]) -> NoReturn:
+def _child(work: Callable[[], int], cpu_limit: int) -> NoReturn:
     code = _NO_SUCH_MUTANT
     try:
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit, cpu_limit + 10))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
         silence = os.open(os.devnull, os.O_RDWR)

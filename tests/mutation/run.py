@@ -117,15 +117,16 @@ def _test(chosen: list[Mutant], listed: dict[str, str], options: argparse.Namesp
         tests = {file: tests_of(file, ROOT) for file in in_files}
         print(f"loaded and compiled in {time.monotonic() - start:.0f} s; tests without mutants:")
         seconds = {}
-        jobs = [engine.Job(file, tests[file], None, 600.0) for file in in_files]
+        jobs = [engine.Job(file, tests[file], None, 600) for file in in_files]
         for job, outcome in engine.run(jobs, program, options.jobs, folder):
-            seconds[job.file] = outcome.seconds
+            seconds[job.file] = outcome.cpu_seconds
             print(f"  {job.file:36} {outcome.end} {outcome.detail} {outcome.seconds:.1f} s")
             if outcome.end != "survived":
                 print("the tests must pass without mutants")
                 return 2
 
-        jobs = [engine.Job(m.file, tests[m.file], m, 30 + 8 * seconds[m.file]) for m in chosen]
+        limit = {file: round(30 + 8 * cpu) for file, cpu in seconds.items()}
+        jobs = [engine.Job(m.file, tests[m.file], m, limit[m.file]) for m in chosen]
         outcomes = {}
         for job, outcome in engine.run(jobs, program, options.jobs, folder):
             outcomes[job.mutant.id] = outcome
