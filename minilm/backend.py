@@ -8,6 +8,9 @@ Layers never import an operation by its folder. They write
 and `ops` looks the module up in the twin that is active: the kernel where one exists,
 else the reference, which is then already the fastest (NumPy and BLAS).
 
+In mixed precision (`computing`) an operation that has a form for it, such as `linear_bf16`,
+stands in for the plain one. Layers do not know.
+
 Thread arrangement
 ------------------
 One pool of threads, Numba's, does all the work: the kernels and, in `kernels.linear`, the
@@ -56,7 +59,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["TWINS", "active", "ops", "using"]
+from minilm.errors import MinilmError, did_you_mean
+
+__all__ = ["PRECISIONS", "TWINS", "active", "computing", "ops", "using"]
 
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
@@ -80,7 +85,10 @@ _keep_freed_memory()
 
 TWINS = ("kernels", "reference")
 
+PRECISIONS = ("float32", "bf16", "bf16-emulated")
+
 _active: ContextVar[str] = ContextVar("minilm_twin", default="kernels")
+_precision: ContextVar[str] = ContextVar("minilm_precision", default="float32")
 
 
 def active() -> str:
@@ -106,9 +114,50 @@ def using(twin: str) -> Iterator[None]:
         _active.reset(token)
 
 
+@contextlib.contextmanager
+def computing(precision: str) -> Iterator[None]:
+    """Run the enclosed code in mixed precision: ``with computing("bf16"): ...``.
+
+    "bf16" multiplies matrices in bfloat16 and keeps all else in float32 (for arrays of
+    float32; float64 stays as it is). "bf16-emulated" rounds as it does, on any processor and
+    without its speed.
+
+    Raises
+    ------
+    MinilmError
+        If `precision` is not one of `PRECISIONS`, or the processor has no bfloat16.
+    """
+    if precision not in PRECISIONS:
+        raise MinilmError(f"precision {precision!r}{did_you_mean(precision, PRECISIONS)}")
+    if precision == "bf16" and not has_bf16():
+        raise MinilmError(
+            "this processor cannot multiply in bfloat16 (that takes AVX512-BF16 or AMX); "
+            "train in float32, or try how it would learn with bf16-emulated, slowly"
+        )
+    token = _precision.set(precision)
+    try:
+        yield
+    finally:
+        _precision.reset(token)
+
+
+def has_bf16() -> bool:
+    """Whether the processor multiplies in bfloat16, and the kernels may use it."""
+    from minilm.kernels.bfloat16_tiles import engines
+
+    return bool(engines())
+
+
+def _exists(twin: str, name: str) -> bool:
+    return (Path(__file__).parent / twin / f"{name}.py").exists()
+
+
 @functools.cache
-def _module(twin: str, name: str) -> ModuleType:
-    if twin == "kernels" and not (Path(__file__).parent / "kernels" / f"{name}.py").exists():
+def _module(twin: str, precision: str, name: str) -> ModuleType:
+    if precision != "float32" and _exists("reference", f"{name}_bf16"):
+        name = f"{name}_bf16"
+        twin = "reference" if precision == "bf16-emulated" else twin
+    if not _exists(twin, name):
         twin = "reference"
     return importlib.import_module(f"minilm.{twin}.{name}")
 
@@ -119,7 +168,7 @@ class _Operations:
     def __getattr__(self, name: str) -> ModuleType:
         if name.startswith("_"):
             raise AttributeError(name)
-        return _module(_active.get(), name)
+        return _module(_active.get(), _precision.get(), name)
 
 
 ops = _Operations()

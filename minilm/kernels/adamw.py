@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
@@ -12,7 +13,19 @@ from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import CHUNK
 
-__all__ = ["step"]
+__all__ = ["clear", "norm", "step"]
+
+PIECE = 2**20  # elements: a pass that only writes is fast in long runs
+
+
+def clear(gradients: NDArray) -> None:
+    """Set all of gradients (N,), contiguous, to zero."""
+    _clear(gradients)
+
+
+def norm(gradients: NDArray) -> float:
+    """The Euclidean norm of gradients (N,), contiguous."""
+    return math.sqrt(_sum_of_squares(gradients))
 
 
 def step(
@@ -64,6 +77,26 @@ def _update(p, g, m, v, decay, size, correction, c1, c2, eps, scale):
         else:
             v[i] = (one - c2) * v[i] + square
         p[i] -= decay * p[i] + size * (m[i] / (math.sqrt(v[i]) * correction + eps))
+
+
+@kernel(parallel_from=100_000)
+def _clear(x):
+    for k in prange((x.size + PIECE - 1) // PIECE):
+        x[k * PIECE : (k + 1) * PIECE] = 0
+
+
+@kernel(parallel_from=100_000)
+def _sum_of_squares(x):
+    parts = np.zeros((x.size + CHUNK - 1) // CHUNK)
+    for k in prange(parts.size):
+        part, total = x[k * CHUNK : (k + 1) * CHUNK], like(x[0], 0)
+        for i in range(part.size):
+            total += part[i] * part[i]
+        parts[k] = total
+    exact = 0.0
+    for k in range(parts.size):
+        exact += parts[k]
+    return exact
 
 
 @kernel(parallel_from=100_000)

@@ -43,7 +43,17 @@ from minilm.kernels.product import ONE, ZERO, matrix
 from minilm.kernels.vectors import memory
 from minilm.reference.attention import Saved
 
-__all__ = ["Saved", "backward", "forward"]
+__all__ = [
+    "Saved",
+    "backward",
+    "forward",
+    "n_parts_of",
+    "new",
+    "regular",
+    "rows_of",
+    "run_backward",
+    "settings",
+]
 
 
 def forward(
@@ -53,12 +63,36 @@ def forward(
     *,
     causal: bool = False,
     key_mask: NDArray[np.bool_] | None = None,
+    first_key: NDArray | None = None,
     scale: float | None = None,
     dropout: float = 0.0,
     key: int | None = None,
 ) -> tuple[NDArray, Saved]:
     """Attend from q (B, H, T, D) to k and v (B, K, S, D); returns y (B, H, T, D), which
     lies in memory as (B, T, H, D)."""
+    y, saved = new(
+        q, k, v, causal=causal, key_mask=key_mask, first_key=first_key, scale=scale,
+        dropout=dropout, key=key,
+    )  # fmt: skip
+    run = _forward.sized(q.size * k.shape[2])
+    n_parts = n_parts_of(saved) if run is _forward.parallel and q.shape[2] > FEW else 1
+    run(*map(regular, (q, k, v, y)), saved.lse, *settings(saved), n_parts)
+    return y, saved
+
+
+def new(
+    q: NDArray,
+    k: NDArray,
+    v: NDArray,
+    *,
+    causal: bool = False,
+    key_mask: NDArray[np.bool_] | None = None,
+    first_key: NDArray | None = None,
+    scale: float | None = None,
+    dropout: float = 0.0,
+    key: int | None = None,
+) -> tuple[NDArray, Saved]:
+    """The arguments of forward, checked, and arrays for its results."""
     n_batch, n_head, n_query, head_size = q.shape
     if n_head % k.shape[1]:
         raise ValueError(f"{n_head} query heads cannot share {k.shape[1]} key heads evenly")
@@ -67,36 +101,47 @@ def forward(
     scale = 1 / math.sqrt(head_size) if scale is None else float(scale)
     y = np.empty((n_batch, n_query, n_head, head_size), q.dtype).transpose(0, 2, 1, 3)
     lse = np.empty((n_batch, n_head, n_query))
-    saved = Saved(q, k, v, y, lse, key_mask, causal, scale, dropout, key)
-    run, n_parts = _forward.sized(q.size * k.shape[2]), 1
-    if run is _forward.parallel and n_query > FEW:
-        n_tiles, n_threads = -(-n_query // int(QUERIES)), numba.get_num_threads()
-        n_parts = min(n_tiles, -(-4 * n_threads // max(1, n_batch * n_head)))
-    run(*map(_regular, (q, k, v, y)), lse, *_settings(saved), max(1, n_parts))
-    return y, saved
+    return y, Saved(q, k, v, y, lse, key_mask, first_key, causal, scale, dropout, key)
+
+
+def n_parts_of(saved: Saved) -> int:
+    """Into how many parts the queries of a head are cut, so that all threads have work."""
+    n_batch, n_head, n_query = saved.lse.shape
+    n_tiles, n_threads = -(-n_query // int(QUERIES)), numba.get_num_threads()
+    return max(1, min(n_tiles, -(-4 * n_threads // max(1, n_batch * n_head))))
 
 
 def backward(
     dy: NDArray, saved: Saved, out: tuple[NDArray, NDArray, NDArray] | None = None
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Returns dq (B, H, T, D), dk and dv (B, K, S, D), written into `out` if given."""
+    return run_backward(_backward.sized(saved.q.size * saved.k.shape[2]), dy, saved, out)
+
+
+def run_backward(
+    run: Any,
+    dy: NDArray,
+    saved: Saved,
+    out: tuple[NDArray, NDArray, NDArray] | None,
+    *options: Any,
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Call a compiled backward, which writes into arrays whose last axis is contiguous."""
     q, k, v, y, lse, *_ = saved
     grads = out or (np.empty_like(q), np.empty_like(k), np.empty_like(v))
-    written = [x if _regular(x) is x else np.empty(x.shape, x.dtype) for x in grads]
-    run = _backward.sized(q.size * k.shape[2])
-    run(*map(_regular, (q, k, v, y, dy)), *written, lse, *_settings(saved))
+    written = [x if regular(x) is x else np.empty(x.shape, x.dtype) for x in grads]
+    run(*map(regular, (q, k, v, y, dy)), *written, lse, *settings(saved), *options)
     for target, x in zip(grads, written, strict=True):
         if target is not x:
             target[...] = x
     return grads
 
 
-def _regular(x: NDArray) -> NDArray:
+def regular(x: NDArray) -> NDArray:
     """x, or a copy, whose last axis is contiguous."""
     return plain(x) if x.strides[-1] == x.itemsize else np.array(x, order="C")
 
 
-def _settings(saved: Saved) -> tuple[Any, ...]:
+def settings(saved: Saved) -> tuple[Any, ...]:
     q, k = saved.q, saved.k
     real = q.dtype.type
     mask = saved.key_mask
@@ -104,9 +149,14 @@ def _settings(saved: Saved) -> tuple[Any, ...]:
     limit, survival = np.uint32(threshold(saved.dropout)), real(1 / (1 - saved.dropout))
     words = key_words(saved.key or 0)
     masked = mask is not None and not visible.all()
+    first = np.zeros((len(q), q.shape[2]), np.int64)
+    if saved.first_key is not None:
+        first[...] = saved.first_key
     return (
         visible,
         masked,
+        first,
+        bool(first.any()),
         k.shape[1],
         q.shape[3],
         saved.causal,
@@ -118,7 +168,7 @@ def _settings(saved: Saved) -> tuple[Any, ...]:
 
 
 @helper()
-def _rows(x, b, h):
+def rows_of(x, b, h):
     """The rows of a head of x (B, H, T, D), whatever its strides."""
     first = (b * x.strides[0] + h * x.strides[1]) // x.itemsize
     return matrix(memory(x), first, x.strides[2] // x.itemsize, ONE)
@@ -126,8 +176,8 @@ def _rows(x, b, h):
 
 @kernel(parallel_from=50_000, strided=True)
 def _forward(
-    q, k, v, y, lse, visible, masked, n_kv_head, size, causal, scale, limit, survival, k0, k1,
-    n_parts,
+    q, k, v, y, lse, visible, masked, first, bounded, n_kv_head, size, causal, scale, limit,
+    survival, k0, k1, n_parts,
 ):  # fmt: skip
     n_batch, n_head, n_query = lse.shape
     for item in prange(n_batch * n_head * n_parts):
@@ -135,9 +185,10 @@ def _forward(
         b, h = number // n_head, number % n_head
         g = h // (n_head // n_kv_head)
         head = Head(
-            number, n_query, size, visible[b], masked, causal, scale, limit, survival, k0, k1
-        )
-        rows = _rows(q, b, h), _rows(k, b, g), _rows(v, b, g), _rows(y, b, h)
+            number, n_query, size, visible[b], masked, first[b], bounded, causal, scale, limit,
+            survival, k0, k1,
+        )  # fmt: skip
+        rows = rows_of(q, b, h), rows_of(k, b, g), rows_of(v, b, g), rows_of(y, b, h)
         if n_query <= FEW and limit == 0:
             forward_few(head, *rows, lse[b, h])
         else:
@@ -146,8 +197,8 @@ def _forward(
 
 @kernel(parallel_from=50_000, strided=True)
 def _backward(
-    q, k, v, y, dy, dq, dk, dv, lse, visible, masked, n_kv_head, size, causal, scale, limit,
-    survival, k0, k1,
+    q, k, v, y, dy, dq, dk, dv, lse, visible, masked, first, bounded, n_kv_head, size, causal,
+    scale, limit, survival, k0, k1,
 ):  # fmt: skip
     n_batch, n_head, n_query = lse.shape
     group, n_key = n_head // n_kv_head, visible.shape[1]
@@ -157,12 +208,12 @@ def _backward(
         dense_dv = matrix(np.zeros(n_key * size, k.dtype), ZERO, size, ONE)
         for h in range(g * group, (g + 1) * group):
             head = Head(
-                b * n_head + h, n_query, size, visible[b], masked, causal, scale, limit, survival,
-                k0, k1,
+                b * n_head + h, n_query, size, visible[b], masked, first[b], bounded, causal,
+                scale, limit, survival, k0, k1,
             )  # fmt: skip
             # Packed again for each query head of a group: a small part of the work.
-            packed = pack_keys(head, _rows(k, b, g), _rows(v, b, g))
-            rows = _rows(q, b, h), _rows(y, b, h), _rows(dy, b, h), _rows(dq, b, h)
+            packed = pack_keys(head, rows_of(k, b, g), rows_of(v, b, g))
+            rows = rows_of(q, b, h), rows_of(y, b, h), rows_of(dy, b, h), rows_of(dq, b, h)
             backward_head(head, *rows, lse[b, h], dense_dk, dense_dv, packed)
-        copy_rows(dense_dk, _rows(dk, b, g), n_key, size)
-        copy_rows(dense_dv, _rows(dv, b, g), n_key, size)
+        copy_rows(dense_dk, rows_of(dk, b, g), n_key, size)
+        copy_rows(dense_dv, rows_of(dv, b, g), n_key, size)

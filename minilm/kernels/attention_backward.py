@@ -9,6 +9,7 @@ from minilm.kernels.attention_head import (
     KEYS,
     QUERIES,
     copy_rows,
+    first_tile,
     hide,
     key_block,
     n_keys,
@@ -34,7 +35,7 @@ from minilm.kernels.product import (
 from minilm.kernels.registers import ROWS
 from minilm.kernels.vectors import part
 
-__all__ = ["backward_head", "pack_keys"]
+__all__ = ["backward_head", "pack_keys", "score_gradients"]
 
 
 @helper()
@@ -70,7 +71,7 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
         q_rows = Panels(pack_rows_of(q_tile, n_query, size, QUERIES), ZERO, n_query)
         dy_rows = Panels(pack_rows_of(dy_tile, n_query, size, QUERIES), ZERO, n_query)
         _row_products(rows_from(y, t), dy_tile, n_query, size, delta)
-        for j0 in range(0, n_keys(head, t, n_query), KEYS):
+        for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             columns = Panels(keys.data, j0 * size, size), Panels(values.data, j0 * size, size)
             multiply(q_tile, columns[0], zeros, square(p), n_query, n, False)
@@ -79,7 +80,7 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
             for i in range(n_query):
-                _score_gradients(i * KEYS, n, p, dp, r, lse[t + i], delta[i], head.scale)
+                score_gradients(i * KEYS, n, p, dp, r, lse[t + i], delta[i], head.scale)
             dk_tile, dv_tile = rows_from(dk, j0), rows_from(dv, j0)
             block = key_block(key_rows, j0, n, size)
             multiply(square(dp), block, zeros, dq_tile, n_query, size, True)
@@ -95,7 +96,7 @@ def _transposed(data):
 
 
 @helper()
-def _score_gradients(first, n, p, dp, r, lse, delta, scale):
+def score_gradients(first, n, p, dp, r, lse, delta, scale):
     """Of one query, from `first` on: scores in p become weights p r, and products dy . v in
     dp become gradients of the scores, times scale."""
     p_row, dp_row, r_row = part(p, first, n), part(dp, first, n), part(r, first, n)

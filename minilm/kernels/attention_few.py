@@ -29,7 +29,7 @@ def forward_few(head, q, k, v, y, lse):
         n_keys = head.visible.size
         if head.causal:
             n_keys = max(0, min(n_keys, t + 1 + n_keys - head.n_query))
-        m = _scores(s, part(q.data, q.first + t * q.row, head.size), k, head, n_keys)
+        m = _scores(s, part(q.data, q.first + t * q.row, head.size), k, head, head.first[t], n_keys)
         target = part(y.data, y.first + t * y.row, head.size)
         target[:] = 0
         for j in range(n_keys):
@@ -47,12 +47,12 @@ def forward_few(head, q, k, v, y, lse):
 
 
 @helper()
-def _scores(s, q, k, head, n_keys):
+def _scores(s, q, k, head, first, n_keys):
     """The scores of one query, and the largest, or 0 if it may see no key."""
     m = like(head.scale, -np.inf)
     for j in range(n_keys):
         s[j] = like(head.scale, -np.inf)
-        if head.visible[j]:
+        if head.visible[j] and j >= first:
             s[j] = head.scale * _dot(q, part(k.data, k.first + j * k.row, head.size))
         m = s[j] if s[j] > m else m
     return like(m, 0) if m == like(m, -np.inf) else m

@@ -10,6 +10,7 @@ import numpy as np
 from minilm.kernels.attention_head import (
     KEYS,
     QUERIES,
+    first_tile,
     hide,
     key_block,
     n_keys,
@@ -25,7 +26,7 @@ from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, Panels, lanes, matrix, multiply, padded
 from minilm.kernels.vectors import dot, largest, part
 
-__all__ = ["forward_head"]
+__all__ = ["finish", "forward_head", "multiply_each", "online_softmax"]
 
 
 @helper()
@@ -42,21 +43,21 @@ def forward_head(head, q, k, v, y, lse, first, step):
         y_tile.data[:] = 0
         m[:] = -np.inf
         total[:] = 0
-        for j0 in range(0, n_keys(head, t, n_query), KEYS):
+        for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             block = Panels(keys.data, j0 * size, size)
             multiply(rows_from(q, t), block, zeros, square(s), n_query, n, False)
             hide(s, head, t, j0, n_query, n)
-            _online_softmax(s, n_query, m, total, y_tile.data, size, ones)
+            online_softmax(s, n_query, m, total, y_tile.data, size, ones)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
-                _multiply_each(s, r, n_query * KEYS)
+                multiply_each(s, r, n_query * KEYS)
             multiply(square(s), key_block(values, j0, n, size), zeros, y_tile, n_query, size, True)
-        _finish(rows_from(y, t), y_tile.data, m, total, part(lse, t, n_query), size)
+        finish(rows_from(y, t), y_tile, m, total, part(lse, t, n_query), size)
 
 
 @helper()
-def _online_softmax(s, n_query, m, total, y, size, ones):
+def online_softmax(s, n_query, m, total, y, size, ones):
     """The scores s of further keys become exp(s - m); m, total and y are brought up to date."""
     for i in range(n_query):
         highest = largest(s, i * KEYS, KEYS // lanes(s))
@@ -80,16 +81,19 @@ def _exponentials(row, m):
 
 
 @helper()
-def _multiply_each(s, r, n):
+def multiply_each(s, r, n):
     for i in range(n):
         s[i] *= r[i]
 
 
 @helper()
-def _finish(y, y_tile, m, total, lse, size):
+def finish(y, y_tile, m, total, lse, size):
     for i in range(lse.size):
         lse[i] = m[i] + math.log(total[i])
         share = like(m[i], 1 / total[i] if total[i] != 0 else 0.0)
-        target, source = part(y.data, y.first + i * y.row, size), part(y_tile, i * size, size)
+        target, source = (
+            part(y.data, y.first + i * y.row, size),
+            part(y_tile.data, i * y_tile.row, size),
+        )
         for d in range(size):
             target[d] = source[d] * share

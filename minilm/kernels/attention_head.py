@@ -19,6 +19,7 @@ __all__ = [
     "QUERIES",
     "Head",
     "copy_rows",
+    "first_tile",
     "hide",
     "key_block",
     "n_keys",
@@ -43,6 +44,8 @@ class Head(NamedTuple):
     size: int  # D
     visible: NDArray  # (S,): whether a key may be seen at all
     masked: bool  # whether any may not
+    first: NDArray  # (T,): the first key that each query may see
+    bounded: bool  # whether any is not 0
     causal: bool
     scale: float
     limit: int  # words below it are dropped
@@ -107,6 +110,15 @@ def copy_rows(x, y, n_rows, size):
 
 
 @helper()
+def first_tile(head, t, n_query):
+    """Where the first tile of keys begins that any query of a tile sees."""
+    least = head.first[t]
+    for i in range(t + 1, t + n_query):
+        least = min(least, head.first[i])
+    return max(ZERO, least // KEYS * KEYS)
+
+
+@helper()
 def n_keys(head, t, n_query):
     """How many keys the last query of a tile sees, and so the most."""
     n_key = head.visible.size
@@ -121,13 +133,16 @@ def hide(s, head, t, j0, n_query, n):
     there: s[i, j] is the score of query t + i and key j0 + j."""
     hidden = like(head.scale, -np.inf)
     n_seen = t + 1 + head.visible.size - head.n_query - j0  # by the first query
-    if n == KEYS and not head.masked and (n_seen >= KEYS or not head.causal):
+    plain = n == KEYS and not head.masked and not head.bounded
+    if plain and (n_seen >= KEYS or not head.causal):
         return
     for i in range(n_query):
         row = part(s, i * KEYS, n)
         if head.causal:
             for j in range(max(ZERO, n_seen + i), n):
                 row[j] = hidden
+        for j in range(min(n, head.first[t + i] - j0)):
+            row[j] = hidden
         if head.masked:
             for j in range(n):
                 row[j] = row[j] if head.visible[j0 + j] else hidden

@@ -24,7 +24,7 @@ from numba.extending import intrinsic, overload
 
 from minilm.kernels.jit import helper
 
-__all__ = ["exp", "like", "sigmoid", "times_sigmoid"]
+__all__ = ["as_bits", "as_float", "exp", "like", "sigmoid", "times_sigmoid"]
 
 _LOG2_E = np.float32(1 / math.log(2))
 # ln 2 in two parts: n times the first is exact, since it ends in zeros.
@@ -53,8 +53,8 @@ def _reinterpret(source: Any, target: Any, llvm_type: Any) -> Any:
     return intrinsic(typing)
 
 
-_bits = _reinterpret(types.float32, types.int32, ir.IntType(32))
-_float = _reinterpret(types.int32, types.float32, ir.FloatType())
+as_bits = _reinterpret(types.float32, types.int32, ir.IntType(32))
+as_float = _reinterpret(types.int32, types.float32, ir.FloatType())
 
 
 @helper(exact=True)
@@ -66,7 +66,7 @@ def _exp_float32(x):
     n = shifted - _ROUND
     r = (bounded - n * _LN2_HIGH) - n * _LN2_LOW
     q = _Q[0] + r * (_Q[1] + r * (_Q[2] + r * (_Q[3] + r * _Q[4])))
-    power = _float(np.int32(np.int32(_bits(shifted) << _SHIFT) + _bits(_ONE)))
+    power = as_float(np.int32(np.int32(as_bits(shifted) << _SHIFT) + as_bits(_ONE)))
     y = (_ONE + (r + (r * r) * q)) * power
     y = np.float32(np.inf) if x > _HIGHEST else y
     return np.float32(0) if x < _LOWEST else y

@@ -9,6 +9,7 @@ is added while the sums are in registers, and gradients of parameters where they
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numba
 import numpy as np
@@ -23,7 +24,7 @@ from minilm.kernels.vectors import BYTES, memory
 from minilm.reference import linear as reference
 from minilm.reference.linear import Saved
 
-__all__ = ["Saved", "backward", "forward"]
+__all__ = ["Saved", "add_into", "backward", "column_sums", "forward"]
 
 
 def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[NDArray, Saved]:
@@ -50,17 +51,23 @@ def backward(
         return reference.backward(dy, saved, out)
     flat_dy, flat_x, dx = rows(dy), rows(x), np.empty(x.shape, x.dtype)
     product(flat_dy, weight.T, rows(dx))
-    if plain(dweight) is not dweight or dweight.itemsize not in dweight.strides:
-        part = np.zeros(weight.shape, x.dtype)
-        product(flat_x.T, flat_dy, part, accumulate=True)
-        dweight += part
-    elif dweight.strides[1] == dweight.itemsize:
-        product(flat_x.T, flat_dy, dweight, accumulate=True)
-    else:
-        product(flat_dy.T, flat_x, dweight.T, accumulate=True)
+    add_into(dweight, flat_x.T, flat_dy, functools.partial(product, accumulate=True))
     if has_bias and dbias is not None:
-        dbias += _column_sums(flat_dy)
+        dbias += column_sums(flat_dy)
     return dx, dweight, dbias if has_bias else None
+
+
+def add_into(total: NDArray, a: NDArray, b: NDArray, add: Callable[..., None]) -> None:
+    """total (M, N) += a (M, K) @ b (K, N), for a total of any layout, by ``add(a, b, total)``,
+    which asks for contiguous columns."""
+    if plain(total) is not total or total.itemsize not in total.strides:
+        part = np.zeros(total.shape, total.dtype)
+        add(a, b, part)
+        total += part
+    elif total.strides[1] == total.itemsize:
+        add(a, b, total)
+    else:
+        add(b.T, a.T, total.T)
 
 
 def _same_reals(*arrays: NDArray) -> bool:
@@ -132,7 +139,7 @@ def _product(a, b, c, start, accumulate, down, across):
         )
 
 
-def _column_sums(x: NDArray) -> NDArray:
+def column_sums(x: NDArray) -> NDArray:
     """The sum of all rows of x (N, C)."""
     sums = np.empty(x.shape[1], x.dtype)
     _sum_rows(x, sums)

@@ -6,6 +6,7 @@ The width of a vector is that of the processor which the kernels are compiled fo
 # mypy: allow-untyped-defs
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import llvmlite.binding
@@ -21,6 +22,7 @@ __all__ = [
     "Emitter",
     "copy_8",
     "dot",
+    "has",
     "largest",
     "memory",
     "part",
@@ -38,6 +40,7 @@ def _emitted(function: Any) -> Any:
 _INT32, _INDEX = ir.IntType(32), ir.IntType(64)
 
 
+@functools.cache
 def _features() -> dict[str, bool]:
     """What the processor can do that the kernels are compiled for."""
     if _config.CPU_NAME is None and _config.CPU_FEATURES is None:
@@ -46,10 +49,14 @@ def _features() -> dict[str, bool]:
     return {name[1:]: True for name in named if name.startswith("+")}
 
 
-_has = _features()
+def has(name: str) -> bool:
+    """Whether the processor that the kernels are compiled for has this feature of LLVM's."""
+    return bool(_features().get(name))
+
+
 # Bytes of a vector register. AVX-512 and Arm have 32 of them, others 16.
-BYTES = 64 if _has.get("avx512f") else 32 if _has.get("avx2") and _has.get("fma") else 16
-MANY_REGISTERS = BYTES == 64 or bool(_has.get("neon"))
+BYTES = 64 if has("avx512f") else 32 if has("avx2") and has("fma") else 16
+MANY_REGISTERS = BYTES == 64 or has("neon")
 
 
 def constant(value: int) -> ir.Constant:

@@ -119,11 +119,13 @@ class Attention(Layer):
         key: int | None = None,
         cache: KeyValues | None = None,
         key_mask: NDArray | None = None,
+        first_key: NDArray | None = None,
     ) -> tuple[NDArray, Saved]:
         """x (B, T, C) -> y (B, T, C).
 
         `key` turns dropout on; `cache` holds earlier positions; `key_mask` (B, S) is false
-        for positions that nobody may attend to, such as padding.
+        for positions that nobody may attend to, such as padding; `first_key` (B, T) is the
+        first position that each one may attend to, such as the start of its document.
         """
         o = self.options
         B, T, _ = x.shape
@@ -144,7 +146,14 @@ class Attention(Layer):
         if cache:
             k, v = cache.append(k, v)
         y, s_attention = ops.attention.forward(
-            q, k, v, causal=o.causal, key_mask=key_mask, dropout=p, key=weights_key
+            q,
+            k,
+            v,
+            causal=o.causal,
+            key_mask=key_mask,
+            first_key=first_key,
+            dropout=p,
+            key=weights_key,
         )
         if self.tapped("scores") or self.tapped("weights"):
             scores, weights = matrices(s_attention)

@@ -95,9 +95,11 @@ class Block(Layer):
         key: int | None = None,
         cache: KeyValues | None = None,
         key_mask: NDArray | None = None,
+        first_key: NDArray | None = None,
     ) -> tuple[NDArray, Saved]:
         """x (B, T, C) -> y (B, T, C); the other arguments are those of `Attention`."""
-        seen: dict[str, Any] = {"key": key, "cache": cache, "key_mask": key_mask}
+        seen: dict[str, Any] = {"key": key, "cache": cache}
+        seen |= {"key_mask": key_mask, "first_key": first_key}
         if self.options.wiring == "pre_norm":
             h, s_norm_1 = self.norm_1.forward(x)
             h, s_attention = self.attention.forward(h, **seen)

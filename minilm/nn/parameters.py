@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from minilm import rng
+from minilm.backend import ops
 
 __all__ = ["Constant", "Initialiser", "Normal", "Parameter", "Parameters", "Scope"]
 
@@ -185,6 +186,11 @@ class Parameters:
         start = self._start[name]
         return flat[start : start + parameter.size].reshape(parameter.shape)
 
+    def span(self, name: str) -> slice:
+        """Where `name` stands in an array of this layout, with the gap of alignment after it."""
+        start = self._start[name]
+        return slice(start, start + -(-self._by_name[name].size // ALIGNMENT) * ALIGNMENT)
+
     def __getitem__(self, name: str) -> Parameter:
         return self._by_name[name]
 
@@ -193,7 +199,7 @@ class Parameters:
 
     def zero_gradients(self) -> None:
         """Forget the gradients of the last step."""
-        self.gradients.fill(0)
+        ops.adamw.clear(self.gradients)
 
     def first_not_finite(self) -> str | None:
         """The first parameter, in order of computation, that holds a NaN or an infinity.

@@ -1,12 +1,14 @@
 """AdamW over a model's one array of parameters, with clipping by the global norm.
 
 The arithmetic of one update is `minilm.reference.adamw`; here live the moments, the step
-count and the schedule.
+count and the schedule. Parameters may learn at rates of their own (`minilm.optim.spans`):
+then the array is updated span by span, and what is frozen is passed over.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +17,9 @@ from minilm.backend import ops
 from minilm.nn.parameters import Parameters
 from minilm.optim.config import OptimizerConfig
 from minilm.optim.schedules import learning_rate
+from minilm.optim.spans import spans
 
-__all__ = ["AdamW", "clip_scale", "global_norm"]
-
-
-def global_norm(gradients: NDArray) -> float:
-    """The Euclidean norm of all gradients together."""
-    return math.sqrt(float(np.dot(gradients, gradients)))
+__all__ = ["AdamW", "clip_scale"]
 
 
 def clip_scale(norm: float, clip_norm: float) -> float:
@@ -41,6 +39,12 @@ def clip_scale(norm: float, clip_norm: float) -> float:
 class AdamW:
     """The state of the optimiser: two moments in the layout of the parameters.
 
+    Parameters
+    ----------
+    rates : mapping, optional
+        Name of a parameter -> factor of its learning rate, 0 to keep it as it is; 1 for
+        those that are not named.
+
     Attributes
     ----------
     m, v : ndarray, shape (N,)
@@ -49,13 +53,20 @@ class AdamW:
         Updates done, which is t of the bias correction.
     """
 
-    def __init__(self, parameters: Parameters, config: OptimizerConfig, n_steps: int) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        config: OptimizerConfig,
+        n_steps: int,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
         self.parameters = parameters
         self.config = config
         self.n_steps = n_steps
         self.m: NDArray = np.zeros_like(parameters.values)
         self.v: NDArray = np.zeros_like(parameters.values)
         self.n_updates = 0
+        self._spans = spans(parameters, rates or {})
 
     def next_learning_rate(self) -> float:
         """The rate that the next update will use."""
@@ -68,23 +79,30 @@ class AdamW:
         parameters still in place.
         """
         c, p = self.config, self.parameters
-        norm = global_norm(p.gradients)
+        for span in self._spans:
+            if not span.rate:
+                p.gradients[span.place] = 0  # it has no part in the norm
+        norm = ops.adamw.norm(p.gradients)
         if not math.isfinite(norm):
             return norm
         rate = self.next_learning_rate()
         self.n_updates += 1
-        ops.adamw.step(
-            p.values,
-            p.gradients,
-            self.m,
-            self.v,
-            step=self.n_updates,
-            learning_rate=rate,
-            beta1=c.beta1,
-            beta2=c.beta2,
-            eps=c.eps,
-            weight_decay=c.weight_decay,
-            n_decay=p.n_decay,
-            scale=clip_scale(norm, c.clip_norm),
-        )
+        for span in self._spans:
+            if not span.rate:
+                continue
+            at = span.place
+            ops.adamw.step(
+                p.values[at],
+                p.gradients[at],
+                self.m[at],
+                self.v[at],
+                step=self.n_updates,
+                learning_rate=rate * span.rate,
+                beta1=c.beta1,
+                beta2=c.beta2,
+                eps=c.eps,
+                weight_decay=c.weight_decay,
+                n_decay=span.n_decay,
+                scale=clip_scale(norm, c.clip_norm),
+            )
         return norm

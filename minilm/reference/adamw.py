@@ -30,7 +30,23 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["step"]
+__all__ = ["clear", "norm", "step"]
+
+
+def clear(gradients: NDArray) -> None:
+    """Set all to zero, before the next batch adds to them."""
+    gradients.fill(0)
+
+
+def norm(gradients: NDArray) -> float:
+    """The Euclidean norm of gradients (N,).
+
+    Examples
+    --------
+    >>> norm(np.array([3.0, 0.0, 4.0]))
+    5.0
+    """
+    return math.sqrt(float(np.dot(gradients, gradients)))
 
 
 def step(

@@ -11,7 +11,8 @@ simply come from another sequence.
 
 What query i may see: with `causal`, the keys j <= i + S - T, so that the last query sees
 the last key (T < S when earlier keys come from a cache); with `key_mask`, the keys whose
-entry is true. A query that may see nothing gets y = 0.
+entry is true; with `first_key`, the keys j >= first_key[i], so that documents which share a
+row do not see each other. A query that may see nothing gets y = 0.
 
 The (T, S) matrices below are the definition. The compiled twin never has them whole.
 
@@ -42,7 +43,18 @@ from numpy.typing import NDArray
 
 from minilm.reference import philox
 
-__all__ = ["Saved", "backward", "forward", "matrices", "matrices_backward"]
+__all__ = [
+    "Saved",
+    "backward",
+    "finite",
+    "forward",
+    "matrices",
+    "matrices_backward",
+    "share",
+    "sum_shared",
+    "survival",
+    "visible_scores",
+]
 
 
 class Saved(NamedTuple):
@@ -55,6 +67,7 @@ class Saved(NamedTuple):
     y: NDArray  # (B, H, T, D)
     lse: NDArray  # (B, H, T) float64: log sum_j exp(scores), -inf where nothing is visible
     key_mask: NDArray[np.bool_] | None  # (B, S)
+    first_key: NDArray | None  # (B, T) of int
     causal: bool
     scale: float
     dropout: float
@@ -68,6 +81,7 @@ def forward(
     *,
     causal: bool = False,
     key_mask: NDArray[np.bool_] | None = None,
+    first_key: NDArray | None = None,
     scale: float | None = None,
     dropout: float = 0.0,
     key: int | None = None,
@@ -81,6 +95,7 @@ def forward(
     ----------
     causal : whether query i sees only the keys up to its own position, i + S - T
     key_mask : (B, S), true for the keys that may be seen (false for padding)
+    first_key : (B, T) of int, the first key that each query may see
     scale : factor of the scores; 1 / sqrt(D) if not given
     dropout : probability in [0, 1) of dropping each p[i, j], chosen by `key`
     """
@@ -90,18 +105,18 @@ def forward(
         raise ValueError("attention dropout needs a key")
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
 
-    keys, values = _share(k, q), _share(v, q)
-    scores = _scores(q, keys, causal, key_mask, scale)
-    m = _finite(scores.max(axis=-1, keepdims=True, initial=-np.inf))
+    keys, values = share(k, q), share(v, q)
+    scores = visible_scores(q, keys, causal, key_mask, first_key, scale)
+    m = finite(scores.max(axis=-1, keepdims=True, initial=-np.inf))
     e = np.exp(scores - m)
     total = e.sum(axis=-1, keepdims=True, dtype=np.float64)
     with np.errstate(divide="ignore"):  # log 0 = -inf is the answer where nothing is visible
         lse = (m + np.log(total))[..., 0]
 
     p = e / np.where(total == 0, 1, total).astype(e.dtype)
-    y = (p * _survival(p, dropout, key)) @ values
+    y = (p * survival(p, dropout, key)) @ values
     y = np.ascontiguousarray(y.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)
-    return y, Saved(q, k, v, y, lse, key_mask, causal, scale, dropout, key)
+    return y, Saved(q, k, v, y, lse, key_mask, first_key, causal, scale, dropout, key)
 
 
 def backward(
@@ -113,10 +128,10 @@ def backward(
 
     _, p = matrices(saved)
     dscores, _ = _through_softmax(dy, p, saved)
-    keys, r = _share(k, q), _survival(p, dropout, key)
-    dv[...] = _sum_shared((p * r).swapaxes(2, 3) @ dy, v)
+    keys, r = share(k, q), survival(p, dropout, key)
+    dv[...] = sum_shared((p * r).swapaxes(2, 3) @ dy, v)
     dq[...] = scale * (dscores @ keys)
-    dk[...] = _sum_shared(scale * (dscores.swapaxes(2, 3) @ q), k)
+    dk[...] = sum_shared(scale * (dscores.swapaxes(2, 3) @ q), k)
     return dq, dk, dv
 
 
@@ -131,8 +146,9 @@ def matrices(saved: Saved) -> tuple[NDArray, NDArray]:
     ([[1.0, -inf], [2.0, 4.0]], [[1.0, 0.0], [0.12, 0.88]])
     """
     q, k, lse = saved.q, saved.k, saved.lse
-    scores = _scores(q, _share(k, q), saved.causal, saved.key_mask, saved.scale)
-    return scores, np.exp((scores - _finite(lse[..., None])).astype(scores.dtype))
+    keys = share(k, q)
+    scores = visible_scores(q, keys, saved.causal, saved.key_mask, saved.first_key, saved.scale)
+    return scores, np.exp((scores - finite(lse[..., None])).astype(scores.dtype))
 
 
 def matrices_backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
@@ -142,26 +158,31 @@ def matrices_backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
 
 
 def _through_softmax(dy: NDArray, p: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
-    values = _share(saved.v, saved.q)
-    dp = _survival(p, saved.dropout, saved.key) * (dy @ values.swapaxes(2, 3))
+    values = share(saved.v, saved.q)
+    dp = survival(p, saved.dropout, saved.key) * (dy @ values.swapaxes(2, 3))
     delta = (dy * saved.y).sum(axis=-1, keepdims=True)
     return p * (dp - delta), dp
 
 
-def _share(k: NDArray, q: NDArray) -> NDArray:
+def share(k: NDArray, q: NDArray) -> NDArray:
     """k (B, K, S, D) as (B, H, S, D): one copy for each query head of the group."""
     return np.repeat(k, q.shape[1] // k.shape[1], axis=1)
 
 
-def _sum_shared(dkeys: NDArray, k: NDArray) -> NDArray:
-    """The transpose of `_share`: (B, H, S, D) summed over each group, to (B, K, S, D)."""
+def sum_shared(dkeys: NDArray, k: NDArray) -> NDArray:
+    """The transpose of `share`: (B, H, S, D) summed over each group, to (B, K, S, D)."""
     n_batch, n_kv_head, n_key, head_size = k.shape
     group = dkeys.shape[1] // n_kv_head
     return dkeys.reshape(n_batch, n_kv_head, group, n_key, head_size).sum(axis=2)
 
 
-def _scores(
-    q: NDArray, keys: NDArray, causal: bool, key_mask: NDArray[np.bool_] | None, scale: float
+def visible_scores(
+    q: NDArray,
+    keys: NDArray,
+    causal: bool,
+    key_mask: NDArray[np.bool_] | None,
+    first_key: NDArray | None,
+    scale: float,
 ) -> NDArray:
     """The scores (B, H, T, S), with -inf where a query may not see a key."""
     n_query, n_key = q.shape[2], keys.shape[2]
@@ -171,10 +192,12 @@ def _scores(
         np.copyto(scores, -np.inf, where=~visible)
     if key_mask is not None:
         np.copyto(scores, -np.inf, where=~key_mask[:, None, None, :])
+    if first_key is not None:
+        np.copyto(scores, -np.inf, where=np.arange(n_key) < first_key[:, None, :, None])
     return scores
 
 
-def _survival(p: NDArray, dropout: float, key: int | None) -> NDArray | float:
+def survival(p: NDArray, dropout: float, key: int | None) -> NDArray | float:
     """r, of the shape of p (B, H, T, S): keep / (1 - dropout), or the number 1."""
     if not dropout or key is None:
         return 1.0
@@ -183,6 +206,6 @@ def _survival(p: NDArray, dropout: float, key: int | None) -> NDArray | float:
     return keep.astype(p.dtype) / (1 - float(dropout))
 
 
-def _finite(m: NDArray) -> NDArray:
+def finite(m: NDArray) -> NDArray:
     """m with 0 for the -inf of rows that see nothing, so that exp(-inf - m) is 0 there."""
     return np.where(m == -np.inf, 0, m).astype(m.dtype)

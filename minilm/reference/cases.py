@@ -170,6 +170,9 @@ def _attention(rng: np.random.Generator) -> Iterator[Case]:
     dropout = {"dropout": 0.4, "key": 2**64 - 3}
     yield Case("dropout", _qkv(rng, 2, 2, 2, 3, 6, 2), dropout)
     yield Case("everything", _qkv(rng, 2, 4, 2, 4, 4, 3), {**dropout, **left, "scale": 0.5})
+    starts = np.array([[0, 0, 2, 2, 2, 5], [0, 1, 1, 1, 4, 4]])
+    within = {"causal": True, "first_key": starts}
+    yield Case("several documents a row", _qkv(rng, 2, 2, 1, 6, 6, 3), within)
     yield Case("longer than a tile", _qkv(rng, 1, 1, 1, 66, 67, 1), {"causal": True})
 
 

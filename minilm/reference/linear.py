@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Saved", "backward", "forward"]
+__all__ = ["Saved", "backward", "forward", "sum_rows"]
 
 BLOCK = 128
 
@@ -56,7 +56,7 @@ def backward(
     dy_rows = _rows(dy)
     dx = (dy_rows @ weight.T).reshape(x.shape)
     dweight = _rows(x).T @ dy_rows
-    dbias = _sum_rows(dy_rows) if has_bias else None
+    dbias = sum_rows(dy_rows) if has_bias else None
     if out is None:
         return dx, dweight, dbias
     for total, gradient in zip(out, (dweight, dbias), strict=True):
@@ -70,7 +70,7 @@ def _rows(x: NDArray) -> NDArray:
     return x.reshape(-1, x.shape[-1])
 
 
-def _sum_rows(x: NDArray) -> NDArray:
+def sum_rows(x: NDArray) -> NDArray:
     """x (N, O) summed to (O,), by blocks of rows: a sum that grows row by row would lose
     what 16,000 float32 rows have in their last six bits. As a product, BLAS does it."""
     n_whole = len(x) // BLOCK * BLOCK

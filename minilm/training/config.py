@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from minilm.errors import MinilmError
+from minilm.backend import PRECISIONS
+from minilm.errors import MinilmError, did_you_mean
 
 __all__ = ["TrainingConfig"]
 
@@ -34,6 +35,9 @@ class TrainingConfig:
     keep : int
         Latest checkpoints to keep, beside the best; at least 2, so that a damaged one
         has a predecessor.
+    precision : str
+        "float32"; "bf16", which multiplies matrices in bfloat16; or "bf16-emulated", which
+        rounds as that does, on processors without it (`minilm.backend.computing`).
 
     Raises
     ------
@@ -49,8 +53,12 @@ class TrainingConfig:
     minutes: float = 0.0
     patience: int = 0
     keep: int = 2
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            near = did_you_mean(self.precision, PRECISIONS)
+            raise MinilmError(f"training.precision = {self.precision!r}{near}")
         least = {
             "steps": 1,
             "batch_size": 1,

@@ -68,3 +68,34 @@ def test_decay_ends_anywhere_and_threads_do_not_matter(n_decay):
 def test_the_first_step_is_number_one():
     with pytest.raises(ValueError, match="counts from 1"):
         adamw.step(*state(3, np.float64), step=0, n_decay=0, **OPTIONS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [0, 1, CHUNK, CHUNK + 3, 150_001])
+def test_norm_and_clear(n, dtype):
+    x = np.random.default_rng(n).standard_normal(n).astype(dtype)
+    exact = np.sqrt((x.astype(float) ** 2).sum())
+    assert adamw.norm(x) == pytest.approx(exact, rel=1e-6)
+    assert adamw.norm(x) == adamw.norm(x.copy())
+    adamw.clear(x)
+    assert not x.any()
+
+
+def test_no_thread_changes_the_norm():
+    x = np.random.default_rng(0).standard_normal(300_000).astype(np.float32)
+    threads = numba.get_num_threads()
+    try:
+        found = set()
+        for n in range(1, threads + 1):
+            numba.set_num_threads(n)
+            found.add(adamw.norm(x))
+    finally:
+        numba.set_num_threads(threads)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_the_norm_shows_what_is_not_finite(bad):
+    x = np.ones(10_000, np.float32)
+    x[9_000] = bad
+    assert not np.isfinite(adamw.norm(x))

@@ -43,10 +43,11 @@ lengths = st.sampled_from([1, 2, 3, 4, 5, 15, 16, 17, 31, 63, 64, 65, 100, 130])
     st.sampled_from([None, 0.0, 0.4, 0.9]),
     st.sampled_from([0.0, 0.0, 0.3, 0.9]),
     st.sampled_from([(np.float64, 1e-12), (np.float32, 1e-5)]),
+    st.sampled_from([None, None, "few", "any"]),
     st.integers(0, 2**32),
 )
 def test_equals_the_reference(
-    n_batch, heads, n_query, n_key, size, causal, hidden, dropout, kind, seed
+    n_batch, heads, n_query, n_key, size, causal, hidden, dropout, kind, bounded, seed
 ):
     generator = np.random.default_rng(seed)
     dtype, tolerance = kind
@@ -58,6 +59,11 @@ def test_equals_the_reference(
     q, dy = normal(n_batch, heads[0], n_query, size), normal(n_batch, heads[0], n_query, size)
     k, v = normal(n_batch, heads[1], n_key, size), normal(n_batch, heads[1], n_key, size)
     options = {"causal": causal, "key_mask": mask, "dropout": dropout, "key": seed * 2**31 + 7}
+    if bounded:
+        # In any order, also beyond the last key; or with long documents, rising.
+        first_key = generator.integers(0, n_key + 2, (n_batch, n_query))
+        rising = np.sort(first_key // 40 * 40, axis=1)
+        options["first_key"] = rising if bounded == "few" else first_key
     assert_twins(q, k, v, dy, tolerance, **options)
 
 
@@ -190,3 +196,17 @@ def test_wrong_arguments():
         attention.forward(x, x[:, :2], x[:, :2])
     with pytest.raises(ValueError, match="needs a key"):
         attention.forward(x, x, x, dropout=0.1)
+
+
+def test_keys_before_the_first_are_not_read():
+    # A tile that no query sees is passed over, so that what is there cannot matter.
+    generator = np.random.default_rng(3)
+    q, k, v, dy = (generator.standard_normal((1, 1, 200, 8)) for _ in range(4))
+    first_key = np.repeat([0, 130], [130, 70])[None]
+    y, saved = attention.forward(q, k, v, causal=True, first_key=first_key)
+    k[:, :, :128], v[:, :, :128] = np.nan, np.inf
+    again, saved_again = attention.forward(q, k, v, causal=True, first_key=first_key)
+    np.testing.assert_array_equal(again[:, :, 192:], y[:, :, 192:])
+    dq = attention.backward(dy, saved)[0]
+    dq_again = attention.backward(dy, saved_again)[0]
+    np.testing.assert_array_equal(dq_again[:, :, 192:], dq[:, :, 192:])

@@ -37,6 +37,12 @@ _ATTENTION = (
     Tests(_TWINS, "test_gradients", ("attention",)),
     Tests("tests/kernels/test_attention.py"),
     Tests(_TWINS, "", ("attention",)),
+    Tests("tests/reference/test_attention_documents.py"),
+)
+_BF16 = (
+    Tests("tests/kernels/test_bfloat16.py"),
+    Tests("tests/kernels/test_bfloat16_product.py"),
+    Tests("tests/kernels/test_linear_bf16.py"),
 )
 # Each is held against NumPy by tests of its own; these are what it is for.
 _PRODUCT = (
@@ -46,6 +52,10 @@ _PRODUCT = (
 _VIEWS = Tests("tests/kernels/test_views.py")
 # What stands behind several operations is tested with them.
 _BEHIND = {
+    "reference/attention.py": (
+        Tests(_CASES, "", ("attention",)),
+        Tests("tests/reference/test_attention_documents.py"),
+    ),
     "reference/philox.py": (
         Tests("tests/reference/test_dropout.py"),
         Tests("tests/reference/test_attention.py"),
@@ -59,6 +69,14 @@ _BEHIND = {
     "kernels/product.py": _PRODUCT,
     "kernels/registers.py": _PRODUCT,
     "kernels/vectors.py": _PRODUCT,
+    "kernels/bfloat16.py": _BF16,
+    "kernels/bfloat16_product.py": _BF16,
+    "kernels/bfloat16_tiles.py": _BF16,
+    "kernels/attention_bf16.py": (),
+    "kernels/attention_bf16_head.py": (Tests("tests/kernels/test_attention_bf16.py"),),
+    "kernels/linear_bf16.py": (),
+    "reference/attention_bf16.py": (),
+    "reference/linear_bf16.py": (),
     "kernels/philox.py": (Tests("tests/kernels/test_dropout.py"), *_ATTENTION),
     "kernels/layout.py": (
         _VIEWS,
@@ -95,7 +113,7 @@ def files(package: Path) -> list[Path]:
     """
     found = []
     for folder in ("reference", "kernels"):
-        names = [*OPERATIONS, "adamw"]
+        names = [*OPERATIONS, "adamw", "linear_bf16", "attention_bf16"]
         for name in names:  # grows on the way
             path = package / folder / f"{name}.py"
             if path.exists() and path not in found and name not in _LEFT_OUT:

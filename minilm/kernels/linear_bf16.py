@@ -1,0 +1,53 @@
+"""Compiled twin of `minilm.reference.linear_bf16`, by the processor's bfloat16 instructions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilm.kernels.bfloat16_product import product
+from minilm.kernels.bfloat16_tiles import engines
+from minilm.kernels.layout import rows
+from minilm.kernels.linear import add_into, column_sums
+from minilm.reference import linear_bf16 as reference
+from minilm.reference.linear_bf16 import Saved
+
+__all__ = ["Saved", "backward", "forward"]
+
+
+def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[NDArray, Saved]:
+    """x (..., I), weight (I, O), bias (O,) -> y (..., O)."""
+    if not _can_multiply(x, weight):
+        return reference.forward(x, weight, bias)
+    y = np.empty((*x.shape[:-1], weight.shape[1]), np.float32)
+    product(rows(x), weight, rows(y), engines()[0], bias)
+    return y, Saved(x, weight, bias is not None)
+
+
+def backward(
+    dy: NDArray, saved: Saved, out: tuple[NDArray, NDArray | None] | None = None
+) -> tuple[NDArray, NDArray, NDArray | None]:
+    """Returns dx (..., I), dweight (I, O) and dbias (O,), or None without a bias.
+
+    `out`: arrays to ADD dweight and dbias into, as in the reference.
+    """
+    x, weight, has_bias = saved
+    if out is None:
+        out = np.zeros(weight.shape, x.dtype), np.zeros(weight.shape[1], x.dtype)
+    dweight, dbias = out
+    if not _can_multiply(x, weight, dy, *(total for total in out if total is not None)):
+        return reference.backward(dy, saved, out)
+    flat_dy, dx = rows(dy), np.empty(x.shape, np.float32)
+    product(flat_dy, weight.T, rows(dx), engines()[0])
+    add_into(dweight, rows(x).T, flat_dy, _add_product)
+    if has_bias and dbias is not None:
+        dbias += column_sums(flat_dy)
+    return dx, dweight, dbias if has_bias else None
+
+
+def _can_multiply(*arrays: NDArray) -> bool:
+    return bool(engines()) and all(x.dtype == np.float32 for x in arrays)
+
+
+def _add_product(a: NDArray, b: NDArray, c: NDArray) -> None:
+    product(a, b, c, engines()[0], accumulate=True)

@@ -1,0 +1,48 @@
+"""Which module stands for an operation, in each twin and precision."""
+
+from __future__ import annotations
+
+import pytest
+
+from minilm import backend
+from minilm.errors import MinilmError
+
+needs_bf16 = pytest.mark.skipif(not backend.has_bf16(), reason="the processor has no bfloat16")
+
+
+def test_twins():
+    assert backend.ops.linear.__name__ == "minilm.kernels.linear"
+    assert backend.ops.softmax.__name__ == "minilm.reference.softmax"
+    with backend.using("reference"):
+        assert backend.ops.linear.__name__ == "minilm.reference.linear"
+    assert backend.active() == "kernels"
+
+
+@needs_bf16
+def test_mixed_precision_stands_in_where_it_exists():
+    with backend.computing("bf16"):
+        assert backend.ops.linear.__name__ == "minilm.kernels.linear_bf16"
+        assert backend.ops.attention.__name__ == "minilm.kernels.attention_bf16"
+        assert backend.ops.gelu.__name__ == "minilm.kernels.gelu"
+        with backend.using("reference"):
+            assert backend.ops.linear.__name__ == "minilm.reference.linear_bf16"
+    assert backend.ops.linear.__name__ == "minilm.kernels.linear"
+
+
+def test_emulation_is_the_reference_s():
+    with backend.computing("bf16-emulated"):
+        assert backend.ops.linear.__name__ == "minilm.reference.linear_bf16"
+        assert backend.ops.gelu.__name__ == "minilm.kernels.gelu"
+
+
+def test_what_the_processor_lacks_is_refused(monkeypatch):
+    monkeypatch.setattr(backend, "has_bf16", lambda: False)
+    with pytest.raises(MinilmError, match="AVX512-BF16"), backend.computing("bf16"):
+        raise AssertionError
+
+
+def test_unknown_names():
+    with pytest.raises(MinilmError, match="did you mean .bf16"), backend.computing("bf61"):
+        raise AssertionError
+    with pytest.raises(ValueError, match="no twin"), backend.using("kernel"):
+        raise AssertionError
