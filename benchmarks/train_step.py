@@ -1,9 +1,11 @@
 """One training step, minilm beside PyTorch: ``python -m benchmarks.train_step [SHAPE ...]``.
 
 Forward, loss, backward, clipping, AdamW; GPT-2's architecture with biases, no dropout, on
-all cores, each library in a process of its own, in turn. PyTorch: a nanoGPT-style model
-with fused attention and fused AdamW, in the modes that ``--modes`` names. Printed: medians,
-their ratios, and minilm's share of the matrix-product rate measured between the rounds.
+all cores, each side in a process of its own, in turn. minilm in float32 and, where the
+processor can, in bf16. PyTorch: a nanoGPT-style model with fused attention and fused AdamW,
+in the modes that ``--modes`` names. Printed: medians; how many times as fast minilm is, in
+bf16 beside PyTorch's modes in bf16 and in float32 beside the others; and minilm's share of
+the rate of float32 products measured between the rounds.
 Needs the extra ``minilm[oracle]``.
 """
 
@@ -24,6 +26,7 @@ import minilm  # isort: skip  (before NumPy: it arranges the threads)
 import numpy as np
 
 from benchmarks.sides import Side, serve
+from minilm.backend import computing, has_bf16
 from minilm.models.config import GPTConfig
 from minilm.optim.config import OptimizerConfig
 
@@ -34,6 +37,7 @@ SHAPES = {
     "G1": (GPTConfig(vocab_size=50257, block_size=1024, n_layer=12, n_head=12, n_embd=768), 1),
 }
 MODES = ("eager", "compiled", "bf16", "bf16-compiled")
+OURS = {"minilm": "float32", "minilm-bf16": "bf16"}
 SECONDS = 6.0  # of each side in each of the rounds
 ROUNDS = 3
 
@@ -49,7 +53,7 @@ def _batches(shape: str) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
     return batch
 
 
-def _ours(shape: str) -> Callable[[int], None]:
+def _ours(shape: str, precision: str) -> Callable[[int], None]:
     from minilm.models.gpt import GPT
     from minilm.objectives.token_loss import loss_and_gradient
     from minilm.optim.adamw import AdamW
@@ -60,13 +64,14 @@ def _ours(shape: str) -> Callable[[int], None]:
 
     def step(number: int) -> None:
         inputs, targets = batch(number)
-        model.parameters.zero_gradients()
-        x, saved = model.features(inputs)
-        _, dx = loss_and_gradient(
-            model.head, x, targets, vocab_size=config.vocab_size, normalizer=targets.size
-        )
-        model.features_backward(dx, saved)
-        optimizer.update()
+        with computing(precision):
+            model.parameters.zero_gradients()
+            x, saved = model.features(inputs)
+            _, dx = loss_and_gradient(
+                model.head, x, targets, vocab_size=config.vocab_size, normalizer=targets.size
+            )
+            model.features_backward(dx, saved)
+            optimizer.update()
 
     return step
 
@@ -97,7 +102,7 @@ def _theirs(shape: str, mode: str) -> Callable[[int], None]:
 
 def _answer(side: str, shape: str) -> Callable[..., Any]:
     """What a child does when asked: run for some seconds, or say how fast products are."""
-    step = _ours(shape) if side == "minilm" else _theirs(shape, side)
+    step = _ours(shape, OURS[side]) if side in OURS else _theirs(shape, side)
     done = 0
 
     def answer(seconds: float = 0.0) -> Any:
@@ -121,7 +126,8 @@ def _answer(side: str, shape: str) -> Callable[..., Any]:
 def measure(shape: str, modes: list[str], seconds: float, rounds: int) -> dict[str, Any]:
     """Median milliseconds of all sides, and what follows from them."""
     module = "benchmarks.train_step"
-    sides = {"minilm": Side(module, "minilm", shape)}
+    ours = [name for name in OURS if name == "minilm" or has_bf16()]
+    sides = {name: Side(module, name, shape) for name in ours}
     sides |= {mode: Side(module, mode, shape, peer="torch") for mode in modes}
     times: dict[str, list[float]] = {name: [] for name in sides}
     peak, memory = 0.0, {}
@@ -137,17 +143,22 @@ def measure(shape: str, modes: list[str], seconds: float, rounds: int) -> dict[s
         side.close()
     config, batch_size = SHAPES[shape]
     milliseconds = {name: statistics.median(found) * 1e3 for name, found in times.items()}
-    tokens = batch_size * config.block_size
-    gflops = config.flops_per_token() * tokens / milliseconds["minilm"] / 1e6
+    flops = config.flops_per_token() * batch_size * config.block_size
+    gflops = {name: flops / milliseconds[name] / 1e6 for name in ours}
     return {
         "shape": shape,
         "milliseconds": milliseconds,
-        "ratios": {name: milliseconds[name] / milliseconds["minilm"] for name in modes},
+        "ratios": {mode: milliseconds[mode] / milliseconds[_rival(mode, ours)] for mode in modes},
         "gflops": gflops,
         "peak_gflops": peak,
-        "peak_share": gflops / peak,
+        "peak_share": {name: rate / peak for name, rate in gflops.items()},
         "peak_memory_bytes": memory,
     }
+
+
+def _rival(mode: str, ours: list[str]) -> str:
+    """Which of minilm's sides stands beside a mode of PyTorch's."""
+    return "minilm-bf16" if mode.startswith("bf16") and "minilm-bf16" in ours else "minilm"
 
 
 def main() -> None:
@@ -171,14 +182,17 @@ def main() -> None:
         print(json.dumps({"versions": about, "cpu": _processor(), "rows": rows}))
         return
     print(f"{about}; {_processor()}; medians in ms, and how many times as fast minilm is")
-    print(f"{'':5} {'minilm':>9}" + "".join(f"{mode:>22}" for mode in options.modes), end="")
-    print(f"{'GFLOP/s':>9}{'of peak':>9}{'memory, MB':>22}")
+    sides = list(rows[0]["milliseconds"])
+    print(f"{'':3}" + "".join(f"{side:>21}" for side in sides) + f"{'of peak':>14}  memory, MB")
     for row in rows:
-        ms = row["milliseconds"]
-        cells = "".join(f"{ms[m]:13.1f} ({row['ratios'][m]:5.2f}x)" for m in options.modes)
-        memory = " / ".join(f"{n / 1e6:.0f}" for n in row["peak_memory_bytes"].values())
-        print(f"{row['shape']:5} {ms['minilm']:9.1f}{cells}", end="")
-        print(f"{row['gflops']:9.0f}{row['peak_share']:9.0%}{memory:>22}")
+        print(f"{row['shape']:3}" + "".join(_cell(row, side) for side in sides), end="")
+        print(f"{' / '.join(f'{share:.0%}' for share in row['peak_share'].values()):>14}", end="  ")
+        print(" / ".join(f"{n / 1e6:.0f}" for n in row["peak_memory_bytes"].values()))
+
+
+def _cell(row: dict[str, Any], side: str) -> str:
+    ratio = f" ({row['ratios'][side]:5.2f}x)" if side in row["ratios"] else ""
+    return f"{row['milliseconds'][side]:.1f}{ratio}".rjust(21)
 
 
 def _processor() -> str:

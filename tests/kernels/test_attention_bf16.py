@@ -25,7 +25,7 @@ CASES = {
     "many columns": ((1, 1, 33, 80), 1, 101, {}),
     "masked": ((2, 2, 40, 16), 2, 101, {"key_mask": _MASK}),
     "documents": ((2, 2, 130, 64), 1, 130, {"causal": True, "first_key": _FIRST}),
-    "dropout": ((1, 2, 130, 64), 2, 130, {"causal": True, "dropout": 0.2, "key": 5}),
+    "dropout": ((2, 2, 130, 64), 2, 130, {"causal": True, "dropout": 0.2, "key": 5}),
     "scale": ((1, 1, 65, 8), 1, 65, {"scale": 2.0}),
 }  # fmt: skip
 

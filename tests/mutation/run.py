@@ -37,7 +37,7 @@ from tests.mutation.plan import files, tests_of
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "minilm"
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
-SAMPLE = 1000
+SAMPLE = 600
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
