@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from minilm.models.config import GPTConfig as GPTConfig
     from minilm.models.gpt import GPT as GPT
     from minilm.nn.taps import Taps as Taps
+    from minilm.recipes.classifiers import load_classifier as load_classifier
+    from minilm.recipes.finetune import finetune as finetune
     from minilm.recipes.loading import load as load
     from minilm.recipes.loading import load_encoder as load_encoder
+    from minilm.recipes.loading import load_masked as load_masked
     from minilm.recipes.pretrain import pretrain as pretrain
     from minilm.recipes.pretrain import resume as resume
     from minilm.recipes.reading import load as recipe
@@ -40,9 +43,12 @@ __all__ = [
     "Taps",
     "__version__",
     "backend",
+    "finetune",
     "gradcheck",
     "load",
+    "load_classifier",
     "load_encoder",
+    "load_masked",
     "pretrain",
     "recipe",
     "resume",
@@ -55,10 +61,13 @@ _HOMES = {
     "BERTConfig": ("minilm.models.bert_config", "BERTConfig"),
     "GPT": ("minilm.models.gpt", "GPT"),
     "GPTConfig": ("minilm.models.config", "GPTConfig"),
+    "finetune": ("minilm.recipes.finetune", "finetune"),
     "gradcheck": ("minilm.gradient_check", "gradcheck"),
     "Taps": ("minilm.nn.taps", "Taps"),
     "load": ("minilm.recipes.loading", "load"),
+    "load_classifier": ("minilm.recipes.classifiers", "load_classifier"),
     "load_encoder": ("minilm.recipes.loading", "load_encoder"),
+    "load_masked": ("minilm.recipes.loading", "load_masked"),
     "pretrain": ("minilm.recipes.pretrain", "pretrain"),
     "recipe": ("minilm.recipes.reading", "load"),
     "resume": ("minilm.recipes.pretrain", "resume"),

@@ -1,8 +1,9 @@
-"""What this machine has: matrix-multiply speed and memory, both measured."""
+"""What this machine has: matrix-multiply speed, and memory with its speed, all measured."""
 
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-__all__ = ["available_bytes", "peak_bytes", "resident_bytes", "sgemm_gflops", "threads"]
+__all__ = [
+    "available_bytes",
+    "peak_bytes",
+    "processor",
+    "read_gigabytes",
+    "resident_bytes",
+    "sgemm_gflops",
+    "threads",
+]
 
 
 def sgemm_gflops(seconds: float = 0.25, size: int = 1024) -> float:
@@ -26,6 +35,25 @@ def sgemm_gflops(seconds: float = 0.25, size: int = 1024) -> float:
         started = time.perf_counter()
         np.matmul(a, a, out=out)
         best = max(best, 2 * size**3 / (time.perf_counter() - started) / 1e9)
+    return best
+
+
+def read_gigabytes(seconds: float = 0.25, size: int = 2**28) -> float:
+    """The best rate at which all threads read an array of `size` bytes, in GB/s.
+
+    The array should be larger than the caches. The figure is the ceiling of work that does
+    little with each number, such as the generation of a token.
+    """
+    from minilm.kernels import reading  # not before it is needed: Numba takes a while to load
+
+    x = np.ones(size // 4, np.float32)
+    reading.total(x)  # compiles, and touches all memory
+    best = 0.0
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or not best:
+        started = time.perf_counter()
+        reading.total(x)
+        best = max(best, x.nbytes / (time.perf_counter() - started) / 1e9)
     return best
 
 
@@ -67,6 +95,16 @@ def peak_bytes() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def processor() -> str:
+    """The name of the processor, where the system tells, or else of its architecture."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def threads() -> int:

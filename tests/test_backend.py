@@ -42,7 +42,7 @@ def test_what_the_processor_lacks_is_refused(monkeypatch):
 
 
 def test_unknown_names():
-    with pytest.raises(MinilmError, match="did you mean .bf16"), backend.computing("bf61"):
+    with pytest.raises(MinilmError, match=r"did you mean .bf16"), backend.computing("bf61"):
         raise AssertionError
     with pytest.raises(ValueError, match="no twin"), backend.using("kernel"):
         raise AssertionError

@@ -111,9 +111,11 @@ def _fields(status: Status) -> list[Text]:
     """The figures beside the bar, most important first."""
     fields = [Text.assemble("loss ", (f"{status.train['loss']:.4f}", "bold"))]
     if status.evaluation:
-        loss, bpb = status.evaluation["val_loss"], status.evaluation["val_bpb"]
+        loss, bpb = status.evaluation["val_loss"], status.evaluation.get("val_bpb")
+        right = status.evaluation.get("val_accuracy")
         fields.append(Text.assemble("validation ", (f"{loss:.4f}", "bold")))
-        fields.append(Text(f"{bpb:.3f} bits/byte"))
+        fields += [] if bpb is None else [Text(f"{bpb:.3f} bits/byte")]
+        fields += [] if right is None else [Text(f"{100 * right:.1f} % right")]
     fields.append(Text(f"{count(status.tokens_per_second)} tokens/s"))
     fields.append(Text(f"{status.gflops:.1f} GFLOP/s, {share(status.peak_share())} of peak"))
     fields.append(Text(memory(status.train["memory_bytes"])))

@@ -96,20 +96,36 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _commands() -> dict[str, type[Command]]:
+    from minilm.cli.classify import Classify
+    from minilm.cli.bench import Bench
     from minilm.cli.compare import Compare
     from minilm.cli.corpus import Corpus
     from minilm.cli.describe import Describe
+    from minilm.cli.embed import Embed
+    from minilm.cli.evaluate import Evaluate
     from minilm.cli.exporting import Export
+    from minilm.cli.fill import Fill
+    from minilm.cli.finetune import Finetune
     from minilm.cli.golden import Golden
     from minilm.cli.gradcheck import Gradcheck
     from minilm.cli.importing import Import
+    from minilm.cli.info import Info
+    from minilm.cli.pairs import Pairs
     from minilm.cli.pretrain import Pretrain
     from minilm.cli.sample import Sample
+    from minilm.cli.search import Search
     from minilm.cli.tokenizer import Tokenizer
 
     return {
         "pretrain": Pretrain,
         "sample": Sample,
+        "fill": Fill,
+        "embed": Embed,
+        "search": Search,
+        "finetune": Finetune,
+        "classify": Classify,
+        "evaluate": Evaluate,
+        "pairs": Pairs,
         "describe": Describe,
         "gradcheck": Gradcheck,
         "golden": Golden,
@@ -118,6 +134,8 @@ def _commands() -> dict[str, type[Command]]:
         "corpus": Corpus,
         "import": Import,
         "export": Export,
+        "info": Info,
+        "bench": Bench,
     }
 
 

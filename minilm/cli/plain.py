@@ -27,9 +27,12 @@ def evaluation_fields(record: Record, steps: int = 0) -> list[str]:
     """
     fields = [
         f"step {record['step']:{len(str(steps))}}",
-        f"validation {record['val_loss']:.4f} nats/token",
+        f"validation {record['val_loss']:.4f} nats/{'text' if 'val_f1' in record else 'token'}",
     ]
-    fields.append(f"{record['val_bpb']:.4f} bits/byte")
+    if record.get("val_bpb") is not None:
+        fields.append(f"{record['val_bpb']:.4f} bits/byte")
+    if record.get("val_accuracy") is not None:
+        fields.append(f"{100 * record['val_accuracy']:.1f} % right")
     return [*fields, "whole split"] if record.get("scope") == "whole" else fields
 
 

@@ -35,6 +35,7 @@ class Pretrain:
         ("minilm pretrain shakespeare-char-cpu --data FILE.txt", ""),
         ("minilm pretrain --minutes 10 --data FOLDER", ""),
         ("minilm pretrain --set model.n_layer=6 --set training.steps=2000", ""),
+        ("minilm pretrain --from runs/docs-tour-1 --data FOLDER", ""),
         ("minilm pretrain --resume runs/docs-tour-1", ""),
     )
 
@@ -54,8 +55,12 @@ class Pretrain:
     """Change a setting of the recipe."""
     minutes: Annotated[float | None, POSITIVE, described()] = None
     """Choose model size, batch and steps so that all is done in X minutes."""
+    precision: Annotated[str | None, described("NAME", hint="(default: float32)")] = None
+    """bf16: faster where the processor multiplies in bfloat16; bf16-emulated: to try it."""
     seed: Annotated[int | None, WHOLE, described()] = None
     """Of initial parameters, data order and dropout."""
+    from_run: Annotated[str | None, described("RUN", name="from")] = None
+    """Begin with the weights, tokenizer and recipe of this run, on the text of --data."""
     resume: Annotated[str | None, described("RUN")] = None
     """Go on with the run in this folder."""
     plot: Annotated[str | None, described("FILE.png")] = None
@@ -71,15 +76,21 @@ class Pretrain:
             from minilm.cli import curve
 
             curve.check_picture(Path(self.plot))
-        recipe = None if self.resume is not None else self._recipe()
         stream = sys.stderr if self.json else sys.stdout
+        if self.from_run is not None and self.resume is None:
+            from minilm.cli.continuing import continue_from
+
+            return continue_from(self, stream)
+        recipe = None if self.resume is not None else self._recipe()
         with open_reporter(stream, quiet=self.quiet) as reporter:
             report = self._train(recipe, reporter)
         self._show(report)
         return 0 if report.signal is None else 128 + report.signal
 
     def _recipe(self) -> Recipe:
-        recipe = chosen_recipe(self.recipe, self.data, self.seed, self.overrides)
+        precision = [f"training.precision={self.precision}"] if self.precision else []
+        overrides = (*self.overrides, *precision)
+        recipe = chosen_recipe(self.recipe, self.data, self.seed, overrides)
         if self.tokenizer is None:
             return recipe
         name = self.tokenizer
@@ -110,6 +121,8 @@ class Pretrain:
             "--set": bool(self.overrides),
             "--minutes": self.minutes is not None,
             "--seed": self.seed is not None,
+            "--from": self.from_run is not None,
+            "--precision": self.precision is not None,
         }
         for name, is_given in given.items():
             if is_given:

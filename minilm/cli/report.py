@@ -60,11 +60,11 @@ def _rows(report: Record) -> list[tuple[str, Text]]:
 
     rows = []
     if known("val_loss"):
-        rows.append(("validation", Text(_losses(report["val_loss"], report["val_bpb"]))))
-        if known("ngram_loss"):
-            baseline = _losses(report["ngram_loss"], report["ngram_bpb"])
-            rows.append(("best n-gram", Text(f"{baseline} (order {report['ngram_order']})")))
-            rows.append(("margin", _margin(report["ngram_bpb"] - report["val_bpb"])))
+        rows.append(("validation", Text(_losses(report, "val_"))))
+        if known("baseline_loss"):
+            which = report["baseline"].removeprefix("n-gram of ")
+            rows.append(("best n-gram", Text(f"{_losses(report, 'baseline_')} ({which})")))
+            rows.append(("margin", _margin(report)))
     if known("tokens_per_second") and report["tokens_per_second"] > 0:
         speed = f"{rate(report['tokens_per_second'], 'tokens')}, {report['gflops']:.1f} GFLOP/s"
         of_peak = f"{share(report['peak_share'])} of this machine's matrix-multiply peak"
@@ -78,14 +78,28 @@ def _rows(report: Record) -> list[tuple[str, Text]]:
     return rows
 
 
-def _losses(nats: float, bits: float) -> str:
-    return f"{nats:.4f} nats per token, {bits:.4f} bits per byte"
+def _losses(report: Record, prefix: str) -> str:
+    """A loss in nats, and in the measure that people know."""
+    nats, bits = report[f"{prefix}loss"], report.get(f"{prefix}bpb")
+    if bits is not None:
+        return f"{nats:.4f} nats per token, {bits:.4f} bits per byte"
+    right = report.get(f"{prefix}accuracy")
+    if right is not None:
+        return f"{nats:.4f} nats per masked token, {100 * right:.1f} % of them right"
+    return f"{nats:.4f} nats per token"
 
 
-def _margin(bits: float) -> Text:
-    if bits > 0:
-        return Text(f"{bits:.4f} bits per byte better than the n-gram", "green")
-    return Text(f"{-bits:.4f} bits per byte worse than the n-gram: train for longer", "yellow")
+def _margin(report: Record) -> Text:
+    bits, right = report.get("baseline_bpb"), report.get("baseline_accuracy")
+    if bits is not None:
+        margin, unit, digits = bits - report["val_bpb"], "bits per byte", 4
+    elif right is not None:
+        margin, unit, digits = 100 * (report["val_accuracy"] - right), "points", 1
+    else:
+        margin, unit, digits = report["baseline_loss"] - report["val_loss"], "nats per token", 4
+    if margin > 0:
+        return Text(f"{margin:.{digits}f} {unit} better than the n-gram", "green")
+    return Text(f"{-margin:.{digits}f} {unit} worse than the n-gram: train for longer", "yellow")
 
 
 def _heading(console: Console, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 
-from minilm.corpus import embedded, files
+from minilm.corpus import docstrings, embedded, files
 from minilm.corpus.documents import Document, digest
 from minilm.corpus.split import by_document, by_position, split
 from minilm.corpus.tokens import TokenStream, encode
@@ -28,9 +28,10 @@ def load(source: str) -> list[Document]:
 
     A name of an embedded corpus goes before a file of that name, which "./" in front selects.
     """
-    if source in embedded.NAMES:
-        return embedded.NAMES[source]()
-    near = difflib.get_close_matches(source, embedded.NAMES)
+    names = {**embedded.NAMES, docstrings.NAME: docstrings.python_docstrings}
+    if source in names:
+        return names[source]()
+    near = difflib.get_close_matches(source, names)
     if near and not os.path.lexists(source):
         raise MinilmError(f"no corpus or file {source!r}{did_you_mean(source, near)}")
     return files.read(source)

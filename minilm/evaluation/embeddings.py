@@ -9,7 +9,7 @@ Source: Reimers and Gurevych, "Sentence-BERT" (2019), section 3, for the mean.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from minilm.errors import MinilmError
 from minilm.models.model import Model
 
-__all__ = ["nearest", "sentence_vectors"]
+__all__ = ["centred", "nearest", "sentence_vectors"]
 
 
 def sentence_vectors(
-    model: Model, sequences: Sequence[NDArray], *, batch_size: int = 32, normalize: bool = True
+    model: Model,
+    sequences: Sequence[NDArray],
+    *,
+    batch_size: int = 32,
+    normalize: bool = True,
+    progress: Callable[[int], None] | None = None,
 ) -> NDArray:
     """Vectors (N, C) of N sequences of ids, in the model's dtype.
 
@@ -38,6 +43,8 @@ def sentence_vectors(
         Sequences that run through the model together.
     normalize : bool
         Whether the vectors have length 1, so that scalar products are cosines.
+    progress : callable, optional
+        Told after each batch how many sequences are done.
 
     Raises
     ------
@@ -67,6 +74,8 @@ def sentence_vectors(
             mask[row, : len(sequences[i])] = True
         x, _ = model.features(tokens, key_mask=mask)
         vectors[rows] = (x * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+        if progress:
+            progress(start + len(rows))
     if normalize:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.where(lengths == 0, 1, lengths)
@@ -101,3 +110,27 @@ def nearest(vectors: NDArray, queries: NDArray, k: int) -> tuple[NDArray, NDArra
     scores = queries @ vectors.T
     indices = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return indices, np.take_along_axis(scores, indices, axis=1)
+
+
+def centred(vectors: NDArray, queries: NDArray) -> tuple[NDArray, NDArray]:
+    """Vectors (N, C) and queries (M, C) without the mean of the vectors, at length 1 again.
+
+    Features have a large part in common, which makes all cosines alike; of fewer than three
+    vectors the mean says nothing, and they stay as they are.
+
+    Source: Mu and Viswanath, "All-but-the-top" (2018), the first of its two steps.
+
+    Examples
+    --------
+    >>> vectors = np.array([[9.0, 1.0], [9.0, -1.0], [9.0, 0.0]])
+    >>> centred(vectors, np.array([[10.0, 2.0]]))[0].tolist()
+    [[0.0, 1.0], [0.0, -1.0], [0.0, 0.0]]
+    """
+    if len(vectors) < 3:
+        return vectors, queries
+    mean = vectors.mean(axis=0)
+    found = []
+    for array in (vectors - mean, queries - mean):
+        lengths = np.linalg.norm(array, axis=1, keepdims=True)
+        found.append(array / np.where(lengths == 0, 1, lengths))
+    return found[0], found[1]

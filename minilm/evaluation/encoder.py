@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from numpy.typing import NDArray
 
@@ -22,19 +22,28 @@ class Encoder:
     tokenizer : Tokenizer
     step : int
         Of the checkpoint.
+    notes : list of str
+        Remarks on what was done with unusual input.
     """
 
     def __init__(self, model: Model, tokenizer: Tokenizer, step: int = 0) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.step = step
+        self.notes: list[str] = []
 
     def embed(
-        self, texts: Sequence[str], *, batch_size: int = 32, normalize: bool = True
+        self,
+        texts: Sequence[str],
+        *,
+        batch_size: int = 32,
+        normalize: bool = True,
+        progress: Callable[[int], None] | None = None,
     ) -> NDArray:
         """Vectors (N, C) of N texts: the mean of the features of their tokens.
 
-        A text longer than the model's context counts with its beginning only.
+        A text longer than the model's context counts with its beginning only; `notes` tells
+        how many were.
 
         Parameters
         ----------
@@ -43,6 +52,8 @@ class Encoder:
             Texts that run through the model together.
         normalize : bool
             Whether the vectors have length 1, so that scalar products are cosines.
+        progress : callable, optional
+            Told after each batch how many texts are done.
 
         Raises
         ------
@@ -50,8 +61,19 @@ class Encoder:
             If a text has a character that the tokenizer lacks.
         """
         block_size = self.model.config.block_size
-        sequences = [self._cut(self.tokenizer.encode_whole(text), block_size) for text in texts]
-        return sentence_vectors(self.model, sequences, batch_size=batch_size, normalize=normalize)
+        whole = [self.tokenizer.encode_whole(text) for text in texts]
+        if n_cut := sum(len(ids) > block_size for ids in whole):
+            self.notes.append(
+                f"{n_cut} of {len(whole)} texts are longer than the context of {block_size} "
+                "tokens: they count with their beginning only"
+            )
+        return sentence_vectors(
+            self.model,
+            [self._cut(ids, block_size) for ids in whole],
+            batch_size=batch_size,
+            normalize=normalize,
+            progress=progress,
+        )
 
     @staticmethod
     def _cut(ids: NDArray, length: int) -> NDArray:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from minilm import rng
 from minilm.errors import MinilmError
 from minilm.generation.generate import generate, window
+from minilm.generation.half import keep_halves
 from minilm.models.gpt import GPT
 from minilm.tokenizers import StreamDecoder, Tokenizer
 
@@ -34,6 +35,17 @@ class Pretrained:
         self.tokenizer = tokenizer
         self.step = step
         self.notes: list[str] = []
+
+    def half(self) -> Pretrained:
+        """Read the weights in bfloat16 from now on: see `minilm.generation.half`. Returns itself.
+
+        Raises
+        ------
+        MinilmError
+            If the model is not of float32.
+        """
+        keep_halves(self.model)
+        return self
 
     def stream(
         self,

@@ -101,8 +101,13 @@ def probabilities(
     p = np.exp(z)
     p /= p.sum()
     if top_p is not None and top_p < 1:
-        order = np.argsort(z, kind="stable")
-        p[order[:-1][np.cumsum(p[order])[:-1] <= 1 - top_p]] = 0
+        # So little that all of it together is cut away in any case: it need not be sorted.
+        little = p < (1 - top_p) / len(p)
+        candidates = np.flatnonzero(~little)
+        order = candidates[np.argsort(z[candidates], kind="stable")]
+        below = p[little].sum() + np.cumsum(p[order])
+        p[little] = 0
+        p[order[:-1][below[:-1] <= 1 - top_p]] = 0
         p /= p.sum()
     return p
 

@@ -29,6 +29,7 @@ from minilm.golden.names import axes, backward_order, letters, role, step_names
 from minilm.golden.shapes import shapes_of_values
 from minilm.golden.states import copied, squeezed, states
 from minilm.models.model import Model
+from minilm.objectives.config import NoObjective
 from minilm.recipes.recipe import Recipe
 from minilm.storage.tensor_file import TensorFile
 from minilm.storage.tensor_write import Lazy, write
@@ -90,7 +91,7 @@ class Recording:
         dtype: str | None = None,
     ) -> None:
         self.dtype = dtype or model.parameters.values.dtype.name
-        recipe = recipe or Recipe(objective="none")
+        recipe = recipe or Recipe(objective=NoObjective())
         self.inputs = inputs or Inputs.drawn(
             model,
             n_batches=max(1, n_steps),

@@ -14,9 +14,11 @@ from minilm.golden.recording import DEFAULT_BATCH, DEFAULT_POSITIONS
 from minilm.models.architectures import build
 from minilm.models.model import Model
 from minilm.nn.parameters import Constant
+from minilm.objectives.config import NoObjective
+from minilm.recipes import objectives
 from minilm.recipes.loading import load_parts
 from minilm.recipes.recipe import Recipe
-from minilm.recipes.text import Text, objective, prepare
+from minilm.recipes.text import Text, prepare
 from minilm.training.reporter import Silent
 
 __all__ = ["Source", "of_recipe", "of_run"]
@@ -48,8 +50,9 @@ def of_recipe(
         For whatever in the recipe or the text does not allow it.
     """
     text = None
-    if recipe.objective != "none":
-        text = prepare(recipe.data, recipe.name)
+    if not isinstance(recipe.objective, NoObjective):
+        specials = recipe.objective.special_tokens
+        text = prepare(recipe.data, recipe.name, special_tokens=specials)
         recipe = replace(recipe, model=recipe.model.changed(vocab_size=text.tokenizer.vocab_size))
     model = build(recipe.model, seed=recipe.seed)
     for p in model.parameters:
@@ -72,11 +75,11 @@ def of_run(
         If there is no run, or no whole checkpoint.
     """
     reporter = _Notes()
-    model, _, _, recipe = load_parts(run, reporter=reporter)
+    model, tokenizer, _, recipe = load_parts(run, reporter=reporter)
     text = None
-    if recipe.objective != "none":
+    if not isinstance(recipe.objective, NoObjective):
         try:
-            text = prepare(recipe.data, recipe.name)
+            text = prepare(recipe.data, recipe.name, tokenizer=tokenizer)
         except MinilmError as error:
             reporter.note(f"{error}; taking ids that are drawn")
     inputs = _inputs(model, recipe, text, n_steps, batch_size, positions)
@@ -114,9 +117,10 @@ def _inputs(
         model=recipe.model.changed(block_size=T),
         training=replace(recipe.training, batch_size=B, accumulation=1),
     )
-    task = objective(sized, text)
-    windows = []
-    for step in range(n_batches):
-        batch = task.batch(step)
-        windows.append(np.concatenate([batch.inputs, batch.targets[:, -1:]], axis=1))
-    return Inputs.of_windows(model, np.stack(windows), recipe.seed)
+    task = objectives.build(sized, text)
+    batches = [task.batch(step) for step in range(n_batches)]
+    arrays = {
+        "tokens": np.stack([batch.inputs for batch in batches]),
+        "targets": np.stack([batch.targets for batch in batches]),
+    }
+    return Inputs(arrays)

@@ -12,6 +12,7 @@ from minilm.errors import MinilmError
 from minilm.interop import folder as folders
 from minilm.interop import tokenizer_files
 from minilm.models.model_config import ModelConfig
+from minilm.objectives.config import NoObjective
 from minilm.recipes.reading import to_toml
 from minilm.recipes.recipe import DataConfig, Recipe
 from minilm.tokenizers.hugging_face import NEEDS_PACKAGE, HuggingFaceTokenizer
@@ -93,7 +94,7 @@ def import_folder(
     recipe = Recipe(
         name=source.resolve().name,
         description=f"Imported from {source.name} ({imported.family.model_type}).",
-        objective="none",
+        objective=NoObjective(),
         data=DataConfig(source="", tokenizer="imported"),
         model=imported.model.config,
     )

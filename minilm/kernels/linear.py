@@ -3,6 +3,7 @@
 BLAS is as fast for large products and slower for small ones, and it brings a second pool
 of threads that competes with Numba's for the cores (see `minilm.backend`). Here the bias
 is added while the sums are in registers, and gradients of parameters where they belong.
+A few rows, as in generation, go another way: see `few_rows`.
 """
 
 # mypy: allow-untyped-defs, disable-error-code="arg-type"
@@ -16,6 +17,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm.kernels import few_rows
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import BLOCK, add, add_parts, plain, rows, rows_per_part
 from minilm.kernels.product import ZERO, add_product, lanes, matrix
@@ -31,8 +33,8 @@ def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[N
     """x (..., I), weight (I, O), bias (O,) -> y (..., O)."""
     if not _same_reals(x, weight):
         return reference.forward(x, weight, bias)
-    y = np.empty((*x.shape[:-1], weight.shape[1]), x.dtype)
-    product(rows(x), weight, rows(y), bias)
+    flat, y = rows(x), np.empty((*x.shape[:-1], weight.shape[1]), x.dtype)
+    (few_rows.product if few_rows.suits(flat, weight) else product)(flat, weight, rows(y), bias)
     return y, Saved(x, weight, bias is not None)
 
 

@@ -5,7 +5,8 @@
     features[:, 0] -> pooler -> (B, C)                  for the sequence as a whole
 
 Source: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language
-Understanding" (2019); Liu et al., "RoBERTa" (2019), which counts positions its own way.
+Understanding" (2019); Liu et al., "RoBERTa" (2019), which counts positions its own way; Warner
+et al., "ModernBERT" (2024), for rotary positions in an encoder.
 """
 
 from __future__ import annotations
@@ -116,7 +117,11 @@ class BERT(Model):
         c = config
         n_position = c.block_size + c.padding_id + 1
         self.token_embedding = Embedding(scope / "token_embedding", c.vocab_size, c.n_embd)
-        self.position_embedding = Embedding(scope / "position_embedding", n_position, c.n_embd)
+        self.position_embedding = (
+            Embedding(scope / "position_embedding", n_position, c.n_embd)
+            if c.position == "learned"
+            else None
+        )
         self.type_embedding = (
             Embedding(scope / "type_embedding", c.n_token_type, c.n_embd)
             if c.n_token_type
@@ -129,6 +134,7 @@ class BERT(Model):
             n_kv_head=c.n_head,
             head_size=c.head_size,
             causal=False,
+            rotary=c.rotary,
             dropout=c.dropout,
         )
         block = BlockOptions(
@@ -174,8 +180,10 @@ class BERT(Model):
         """
         self._check(tokens)
         x, s_token = self.token_embedding.forward(tokens)
-        p, s_position = self.position_embedding.forward(self._positions(tokens))
-        x, s_type = x + p, None
+        s_position = s_type = None
+        if self.position_embedding:
+            p, s_position = self.position_embedding.forward(self._positions(tokens))
+            x = x + p
         if self.type_embedding:
             t, s_type = self.type_embedding.forward(self._types(tokens, token_types))
             x = x + t
@@ -197,7 +205,8 @@ class BERT(Model):
         self.tap_gradients(embedding=dx)
         if self.type_embedding:
             self.type_embedding.backward(dx, saved.type_embedding)
-        self.position_embedding.backward(dx, saved.position_embedding)
+        if self.position_embedding:
+            self.position_embedding.backward(dx, saved.position_embedding)
         self.token_embedding.backward(dx, saved.token_embedding)
 
     def _positions(self, tokens: NDArray) -> NDArray:

@@ -8,11 +8,13 @@ from typing import ClassVar
 from minilm.errors import MinilmError, did_you_mean
 from minilm.models.model_config import ModelConfig
 from minilm.nn.activation import ACTIVATIONS
+from minilm.nn.rotary import Rotary
 
 __all__ = ["BERTConfig"]
 
 CHOICES = {
     "architecture": ("bert",),
+    "position": ("learned", "rope"),
     "activation": tuple(kind for kind in ACTIVATIONS if kind != "swiglu"),
 }
 
@@ -32,6 +34,8 @@ class BERTConfig(ModelConfig):
         L, H and C; C is a multiple of H.
     n_hidden : int
         F; 0 means 4C.
+    position : "learned" or "rope"
+        A table of vectors, as in BERT; or queries and keys that turn, as in ModernBERT.
     activation : "gelu_exact", "gelu" (tanh) or "squared_relu"
     n_token_type : int
         Kinds of segments, each with a vector of its own; 0 for none.
@@ -55,7 +59,6 @@ class BERTConfig(ModelConfig):
     causal: ClassVar[bool] = False
     norm: ClassVar[str] = "layer_norm"
     qk_norm: ClassVar[bool] = False
-    rotary: ClassVar[None] = None
     block: ClassVar[str] = "post_norm"
     tied_head: ClassVar[bool] = True
 
@@ -66,6 +69,7 @@ class BERTConfig(ModelConfig):
     n_head: int = 4
     n_embd: int = 128
     n_hidden: int = 0
+    position: str = "learned"
     activation: str = "gelu_exact"
     n_token_type: int = 2
     padding_id: int = -1
@@ -86,6 +90,16 @@ class BERTConfig(ModelConfig):
         self._check_positive("norm_eps")
         if self.padding_id < -1:
             raise MinilmError(f"model.padding_id = {self.padding_id}: must be an id, or -1")
+        if self.position == "rope" and self.head_size % 2:
+            raise MinilmError(
+                f"model.position = 'rope' turns pairs of channels: the head size "
+                f"{self.head_size} must be even"
+            )
+
+    @property
+    def rotary(self) -> Rotary | None:
+        """The rotation of queries and keys; None with learned positions."""
+        return Rotary(self.head_size) if self.position == "rope" else None
 
     @property
     def kv_heads(self) -> int:

@@ -42,19 +42,22 @@ def parameter_bytes(config: ModelConfig, itemsize: int = 4) -> int:
     return 4 * itemsize * sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)
 
 
-def forward_flops_per_token(config: ModelConfig, context: int | None = None) -> float:
+def forward_flops_per_token(
+    config: ModelConfig, context: int | None = None, predicted: float = 1.0
+) -> float:
     """Floating-point operations of one forward pass, averaged over `context` positions.
 
-    `context` is T, by default `block_size`. Training takes three times this.
+    `context` is T, by default `block_size`; `predicted` the share of the positions at which
+    the head runs. Training takes three times this.
     """
     T = context or config.block_size
-    weights = sum(
-        parameter.size
-        for parameter in _declared(config)
-        if len(parameter.shape) == 2 and parameter.name not in EMBEDDINGS
-    )
+    weights = 0.0
+    for parameter in _declared(config):
+        if len(parameter.shape) == 2 and parameter.name not in EMBEDDINGS:
+            share = predicted if parameter.name.startswith("head.") else 1.0
+            weights += share * parameter.size
     if config.tied_head:
-        weights += config.vocab_size * config.n_embd
+        weights += predicted * config.vocab_size * config.n_embd
     # Two products per query with each key: q @ k.T and weights @ v.
     keys = (T + 1) / 2 if config.causal else T
     attention = config.n_layer * 2 * 2 * config.n_head * config.head_size * keys

@@ -93,6 +93,7 @@ class GPT(Model):
         key: int | None = None,
         cache: Sequence[KeyValues] | None = None,
         key_mask: NDArray | None = None,
+        starts: NDArray | None = None,
     ) -> tuple[NDArray, Saved]:
         """Tokens (B, T) of int -> the last layer's normalised features (B, T, C).
 
@@ -104,6 +105,9 @@ class GPT(Model):
             Earlier positions, which these tokens continue.
         key_mask : ndarray (B, T) of bool, optional
             False for padding, which no position may attend to.
+        starts : ndarray (B, T) of int, optional
+            Where in the row each token's document starts: it sees no token before, and
+            learned positions count from there.
 
         Raises
         ------
@@ -113,6 +117,8 @@ class GPT(Model):
         start = cache[0].start if cache else 0
         positions = np.arange(start, start + tokens.shape[1])
         self._check(tokens, start)
+        if starts is not None:
+            positions = positions - starts
 
         s_position = None
         x, s_token = self.token_embedding.forward(tokens)
@@ -124,7 +130,9 @@ class GPT(Model):
         s_blocks = []
         for i, block in enumerate(self.blocks):
             layer_cache = cache[i] if cache else None
-            x, s_block = block.forward(x, key=key, cache=layer_cache, key_mask=key_mask)
+            x, s_block = block.forward(
+                x, key=key, cache=layer_cache, key_mask=key_mask, first_key=starts
+            )
             s_blocks.append(s_block)
         x, s_norm = self.final_norm.forward(x)
         return x, Saved(s_token, s_position, s_dropout, s_blocks, s_norm)
@@ -137,7 +145,10 @@ class GPT(Model):
         dx = self.dropout.backward(dx, saved.dropout)
         if self.position_embedding:
             self.tap_gradients(embedding=dx)
-            self.position_embedding.backward(dx.sum(axis=0), saved.position_embedding)
+            # One row of positions serves the batch, unless documents start in different places.
+            shared = saved.position_embedding.ids.ndim == 1
+            dp = dx.sum(axis=0) if shared else dx
+            self.position_embedding.backward(dp, saved.position_embedding)
         self.token_embedding.backward(dx, saved.token_embedding)
 
 

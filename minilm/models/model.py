@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -57,6 +57,14 @@ class Model(Layer):
         scope = Scope()
         cls.__new__(cls).wire(config, scope)
         return scope.declared
+
+    @classmethod
+    def part(cls, config: Any, scope: Scope) -> Self:
+        """The layers alone, inside a larger model that declares and allocates for both."""
+        model = cls.__new__(cls)
+        model.config = config
+        model.wire(config, scope)
+        return model
 
     @abstractmethod
     def wire(self, config: Any, scope: Scope) -> None:

@@ -32,11 +32,14 @@ class ModelConfig:
 
         return costs.n_parameters(self)
 
-    def flops_per_token(self, context: int | None = None) -> float:
-        """Floating-point operations of one training step per token (three forwards)."""
+    def flops_per_token(self, context: int | None = None, predicted: float = 1.0) -> float:
+        """Floating-point operations of one training step per token (three forwards).
+
+        `predicted` is the share of the positions at which the head runs.
+        """
         from minilm.models import costs
 
-        return 3 * costs.forward_flops_per_token(self, context)
+        return 3 * costs.forward_flops_per_token(self, context, predicted)
 
     def activation_bytes(self, batch_size: int) -> int:
         """Bytes that a float32 forward pass keeps for backward, at full context."""

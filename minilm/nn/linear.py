@@ -19,6 +19,8 @@ class Linear(Layer):
     Raises nothing of its own; a wrong last axis is NumPy's ValueError.
     """
 
+    half: NDArray | None = None  # the weight in bfloat16, where `generation.half` has set it
+
     def __init__(
         self, scope: Scope, n_in: int, n_out: int, *, bias: bool = True, std: float = 0.02
     ) -> None:
@@ -28,6 +30,8 @@ class Linear(Layer):
     def forward(self, x: NDArray) -> tuple[NDArray, Any]:
         """x (..., n_in) -> y (..., n_out)."""
         bias = self.bias.value if self.bias else None
+        if self.half is not None:
+            return ops.half_weights.linear(x, self.half, bias), None
         return ops.linear.forward(x, self.weight.value, bias)
 
     def backward(self, dy: NDArray, saved: Any) -> NDArray:
@@ -51,6 +55,8 @@ class TiedLinear(Layer):
         Where to declare a bias (V,); GPT has none, BERT has.
     """
 
+    half: NDArray | None = None  # as in Linear, (C, V)
+
     def __init__(self, table: Parameter, scope: Scope | None = None) -> None:
         self.table = table
         self.bias = scope.parameter("bias", table.shape[:1], Constant(0.0)) if scope else None
@@ -58,6 +64,8 @@ class TiedLinear(Layer):
     def forward(self, x: NDArray) -> tuple[NDArray, Any]:
         """x (..., C) -> logits (..., V)."""
         bias = self.bias.value if self.bias else None
+        if self.half is not None:
+            return ops.half_weights.linear(x, self.half, bias), None
         return ops.linear.forward(x, self.table.value.T, bias)
 
     def backward(self, dy: NDArray, saved: Any) -> NDArray:

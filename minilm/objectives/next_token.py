@@ -6,6 +6,10 @@
 One window of T + 1 tokens thus holds T labelled examples, each with a context of 1 to T
 tokens, and the causal mask lets one forward pass learn from all of them.
 
+A window usually holds the end of one document and the beginning of others. They may see each
+other, and a model learns that what comes before an end of text tells nothing; or attention is
+kept within each document, and every one is read as if it stood alone.
+
 Source: Bengio et al., "A Neural Probabilistic Language Model" (2003); for transformers,
 Radford et al. (2018).
 """
@@ -13,7 +17,6 @@ Radford et al. (2018).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,35 +24,10 @@ from numpy.typing import NDArray
 from minilm import rng
 from minilm.errors import MinilmError
 from minilm.models.gpt import GPT
+from minilm.objectives.batch import Batch
 from minilm.objectives.token_loss import loss_and_gradient, negative_log_likelihood
 
-__all__ = ["Batch", "NextToken"]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one step learns from.
-
-    Attributes
-    ----------
-    inputs, targets : ndarray (B, T) of int
-    key : int
-        Names the stream of random numbers for dropout.
-    """
-
-    inputs: NDArray
-    targets: NDArray
-    key: int
-
-    @property
-    def n_targets(self) -> int:
-        """How many tokens are predicted."""
-        return self.targets.size
-
-    def split(self, n: int) -> list[Batch]:
-        """`n` parts of B / n sequences, each with dropout of its own."""
-        parts = zip(np.split(self.inputs, n), np.split(self.targets, n), strict=True)
-        return [Batch(x, y, rng.fold(self.key, str(i))) for i, (x, y) in enumerate(parts)]
+__all__ = ["NextToken", "document_starts"]
 
 
 class NextToken:
@@ -66,6 +44,8 @@ class NextToken:
         With the step it determines the batch: windows start anywhere, with replacement.
     estimate_windows : int
         Windows of the cheap evaluation, spread evenly over the validation stream.
+    document_end : int, optional
+        The token that ends a document; with it, attention is kept within each.
 
     Raises
     ------
@@ -83,6 +63,7 @@ class NextToken:
         block_size: int,
         seed: int,
         estimate_windows: int = 64,
+        document_end: int | None = None,
     ) -> None:
         if len(train_ids) < block_size + 1:
             raise MinilmError(
@@ -101,6 +82,7 @@ class NextToken:
         self.block_size = block_size
         self.seed = seed
         self.estimate_windows = estimate_windows
+        self.document_end = document_end
 
     def batch(self, step: int) -> Batch:
         """The batch of a step: a function of (seed, step) and nothing else."""
@@ -116,7 +98,7 @@ class NextToken:
         Returns the sum of the losses over `normalizer`: with the number of targets of
         the whole batch, parts of it add up to its mean loss, in nats per token.
         """
-        x, saved = model.features(batch.inputs, key=batch.key)
+        x, saved = model.features(batch.inputs, key=batch.key, starts=self._starts(batch.inputs))
         loss, dx = loss_and_gradient(
             model.head,
             x,
@@ -153,7 +135,7 @@ class NextToken:
         for group in groups:
             length = min(T, len(self.val_ids) - 1 - int(group[-1]))
             windows = self.val_ids[group[:, None] + np.arange(length + 1)].astype(np.int64)
-            x, _ = model.features(windows[:, :-1])
+            x, _ = model.features(windows[:, :-1], starts=self._starts(windows[:, :-1]))
             nll = negative_log_likelihood(
                 model.head, x, windows[:, 1:], vocab_size=model.config.vocab_size
             )
@@ -164,3 +146,29 @@ class NextToken:
             "val_loss": nats / n_tokens,
             "val_bpb": nats / math.log(2) / max(1, n_bytes),
         }
+
+    def _starts(self, tokens: NDArray) -> NDArray | None:
+        """From where on each token sees its window, for `GPT.features`; None: all of it."""
+        return None if self.document_end is None else document_starts(tokens, self.document_end)
+
+
+def document_starts(tokens: NDArray, end: int) -> NDArray[np.int64]:
+    """Where in its row each token's document starts (B, T).
+
+    Parameters
+    ----------
+    tokens : ndarray (B, T) of int
+        A document may begin before the row does; it then starts at 0.
+    end : int
+        The last token of each document.
+
+    Examples
+    --------
+    >>> document_starts(np.array([[5, 7, 0, 8, 0, 9]]), end=0).tolist()
+    [[0, 0, 0, 3, 3, 5]]
+    """
+    begins = np.zeros(tokens.shape, np.int64)
+    rows, columns = np.nonzero(tokens[:, :-1] == end)
+    begins[rows, columns + 1] = columns + 1
+    found: NDArray[np.int64] = np.maximum.accumulate(begins, axis=1)
+    return found

@@ -19,11 +19,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from minilm.errors import MinilmError
-from minilm.models.gpt import GPT
+from minilm.models.architectures import build
 from minilm.optim.adamw import AdamW
-from minilm.recipes import memory
+from minilm.recipes import memory, objectives
 from minilm.recipes.recipe import Recipe
-from minilm.recipes.text import Text, objective
+from minilm.recipes.text import Text
 from minilm.recipes.warmup import warm_up
 from minilm.training.loop import Progress
 from minilm.training.reporter import Reporter
@@ -78,7 +78,7 @@ def plan(recipe: Recipe, minutes: float, text: Text, clock: float, reporter: Rep
         candidate = _sized(recipe, *rung)
         if best and not _possible(candidate, text):
             break
-        warm_up(candidate)
+        warm_up(candidate, text)
         seconds = _step_seconds(candidate, text)
         left = total * (1 - MARGIN) - (time.perf_counter() - clock)
         left -= _ending(candidate, text, seconds) + EVALUATIONS * _estimate(candidate, seconds)
@@ -98,14 +98,9 @@ def plan(recipe: Recipe, minutes: float, text: Text, clock: float, reporter: Rep
 
 
 def _sized(recipe: Recipe, n_layer: int, n_head: int, n_embd: int, block_size: int) -> Recipe:
-    model = recipe.model.changed(
-        n_layer=n_layer,
-        n_head=n_head,
-        n_embd=n_embd,
-        block_size=block_size,
-        n_kv_head=0,
-        n_hidden=0,
-    )
+    sizes = {"n_layer": n_layer, "n_head": n_head, "n_embd": n_embd, "block_size": block_size}
+    shared_heads = {"n_kv_head": 0} if hasattr(recipe.model, "n_kv_head") else {}
+    model = recipe.model.changed(**sizes, n_hidden=0, **shared_heads)
     peak = 4e-3 * min(1.0, 128 / n_embd)
     optimizer = replace(
         recipe.optimizer,
@@ -129,9 +124,9 @@ def _possible(recipe: Recipe, text: Text) -> bool:
 
 def _step_seconds(recipe: Recipe, text: Text) -> float:
     """The median time of a few steps, after one that does not count."""
-    model = GPT(recipe.model)
+    model = build(recipe.model)
     optimizer = AdamW(model.parameters, recipe.optimizer, n_steps=10)
-    task = objective(recipe, text)
+    task = objectives.build(recipe, text)
     times = []
     for step in range(6):
         started = time.perf_counter()

@@ -12,10 +12,12 @@ from numpy.typing import DTypeLike
 from minilm import tokenizers
 from minilm.errors import MinilmError
 from minilm.evaluation.encoder import Encoder
+from minilm.evaluation.masked import Masked
 from minilm.generation.pretrained import Pretrained
 from minilm.models.architectures import build
 from minilm.models.gpt import GPT
 from minilm.models.model import Model
+from minilm.objectives.config import ClassificationConfig, NoObjective
 from minilm.recipes.reading import parse
 from minilm.recipes.recipe import Recipe
 from minilm.tokenizers import Tokenizer
@@ -23,7 +25,15 @@ from minilm.training import checkpoint
 from minilm.training.reporter import Reporter, Silent
 from minilm.training.run import CONFIG, TOKENIZER, Run
 
-__all__ = ["Parts", "best_checkpoint", "load", "load_encoder", "load_parts", "read_config"]
+__all__ = [
+    "Parts",
+    "best_checkpoint",
+    "load",
+    "load_encoder",
+    "load_masked",
+    "load_parts",
+    "read_config",
+]
 
 
 def read_config(run: Path) -> Recipe:
@@ -84,10 +94,12 @@ def load_parts(
     """
     path = Path(run)
     recipe = read_config(path)
+    if isinstance(recipe.objective, ClassificationConfig):
+        raise MinilmError(f"{run} holds a classifier: minilm classify {run} TEXT")
     folder, step = best_checkpoint(path, reporter or Silent())
     model = build(recipe.model, dtype=dtype, seed=None)
     checkpoint.load_parameters(folder, model.parameters)
-    none = recipe.objective == "none" and not (path / TOKENIZER).exists()
+    none = isinstance(recipe.objective, NoObjective) and not (path / TOKENIZER).exists()
     tokenizer = None if none else tokenizers.load(path / TOKENIZER)
     return Parts(model, tokenizer, step, recipe)
 
@@ -128,3 +140,18 @@ def load_encoder(run: str | os.PathLike[str], *, reporter: Reporter | None = Non
     if tokenizer is None:
         raise MinilmError(f"{run} has no {TOKENIZER}: its weights were imported without one")
     return Encoder(model, tokenizer, step)
+
+
+def load_masked(run: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Masked:
+    """The model of a run for the gaps of texts, from its best checkpoint.
+
+    Raises
+    ------
+    MinilmError
+        If it holds no run, no whole checkpoint, no tokenizer with a mask token, or a model
+        that does not see both sides of a gap.
+    """
+    model, tokenizer, step, _ = load_parts(run, reporter=reporter)
+    if tokenizer is None:
+        raise MinilmError(f"{run} has no {TOKENIZER}: its weights were imported without one")
+    return Masked(model, tokenizer, step, str(run))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from minilm import machine
 from minilm.errors import MinilmError
 from minilm.models import costs
+from minilm.objectives.config import MaskedTokensConfig
 from minilm.objectives.token_loss import LOGITS_BYTES
 from minilm.recipes.recipe import Recipe
 
@@ -14,8 +15,9 @@ __all__ = ["fits", "predict", "refuse_what_cannot_fit"]
 # keeps when it has compiled the kernels in this process.
 INTERPRETER_BYTES = 190 * 2**20
 COMPILER_BYTES = 190 * 2**20
-# Counting n-grams holds about 60 bytes a training token for a moment.
+# Counting n-grams holds about 60 bytes a training token for a moment, on both sides of gaps 400.
 NGRAM_BYTES_PER_TOKEN = 60
+GAP_BYTES_PER_TOKEN = 400
 
 
 def predict(recipe: Recipe, n_tokens: int = 0, *, compiling: bool = False) -> int:
@@ -32,10 +34,13 @@ def predict(recipe: Recipe, n_tokens: int = 0, *, compiling: bool = False) -> in
     """
     model, training = recipe.model, recipe.training
     rows = training.batch_size // training.accumulation
-    logits = min(LOGITS_BYTES, 4 * rows * model.block_size * model.vocab_size)
+    positions = int(rows * model.block_size * recipe.objective.predicted_share)
+    logits = min(LOGITS_BYTES, 4 * positions * model.vocab_size)
     step = costs.training_bytes(model, rows) + 2 * logits
     fixed = INTERPRETER_BYTES + (COMPILER_BYTES if compiling else 0)
-    return fixed + 12 * n_tokens + max(step, NGRAM_BYTES_PER_TOKEN * n_tokens)
+    gaps = isinstance(recipe.objective, MaskedTokensConfig)
+    counting = (GAP_BYTES_PER_TOKEN if gaps else NGRAM_BYTES_PER_TOKEN) * n_tokens
+    return fixed + 12 * n_tokens + max(step, counting)
 
 
 def _available() -> int:

@@ -8,32 +8,30 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from minilm import machine, tokenizers
+from minilm.backend import computing
 from minilm.errors import MinilmError
-from minilm.evaluation import ngram
-from minilm.generation.pretrained import Pretrained
-from minilm.models.gpt import GPT
+from minilm.models.architectures import build
+from minilm.models.model import Model
+from minilm.objectives.config import NoObjective
 from minilm.optim.adamw import AdamW
-from minilm.recipes import budget, memory
-from minilm.recipes.loading import best_checkpoint, read_config
+from minilm.recipes import baselines, budget, memory, objectives, samples
+from minilm.recipes.loading import Parts, best_checkpoint, read_config
 from minilm.recipes.reading import to_toml
 from minilm.recipes.recipe import Recipe
 from minilm.recipes.report import Report
-from minilm.recipes.text import Text, objective, prepare
+from minilm.recipes.text import Text, prepare
 from minilm.recipes.warmup import Compilation, announced, warm_up
 from minilm.tokenizers import Tokenizer
 from minilm.training import checkpoint
 from minilm.training.interrupt import Interruption
-from minilm.training.loop import Loop, Progress, train
+from minilm.training.loop import Loop, Objective, Progress, train
 from minilm.training.reporter import Reporter, Silent
 from minilm.training.run import CONFIG, TOKENIZER, Run
 
@@ -48,6 +46,7 @@ def pretrain(
     out: Path | None = None,
     minutes: float = 0.0,
     reporter: Reporter | None = None,
+    start: Parts | None = None,
 ) -> Report:
     """Carry out a recipe in a new run folder.
 
@@ -60,6 +59,8 @@ def pretrain(
         If positive, model size, batch and steps are chosen so that all is done in this
         time (`minilm.recipes.budget`).
     reporter : Reporter, optional
+    start : Parts, optional
+        A run whose weights and tokenizer this one begins with (`minilm.recipes.continued`).
 
     Raises
     ------
@@ -68,9 +69,13 @@ def pretrain(
     """
     reporter = reporter or Silent()
     clock = time.perf_counter()
-    if recipe.objective == "none":
-        raise MinilmError('objective = "none" describes imported weights; choose next_token')
-    text = prepare(recipe.data, recipe.name)
+    objectives.check(recipe)
+    text = prepare(
+        recipe.data,
+        recipe.name,
+        tokenizer=start.tokenizer if start else None,
+        special_tokens=recipe.objective.special_tokens,
+    )
     data = replace(recipe.data, source=_resolved(recipe.data.source), sha256=text.digest)
     if data.tokenizer_is_path:
         data = replace(data, tokenizer=_resolved(data.tokenizer))
@@ -80,10 +85,13 @@ def pretrain(
         recipe = replace(recipe, training=replace(recipe.training, minutes=0.0))
         _check_fits(recipe, text)
     folder = out or Run.fresh_name(RUNS, recipe.name or "run")
-    with Run.create(folder) as run, announced(reporter) as compilation:
+    precision = computing(recipe.training.precision)
+    with precision, Run.create(folder) as run, announced(reporter) as compilation:
         if minutes:
             recipe = budget.plan(recipe, minutes, text, clock, reporter)
         text.tokenizer.save(run.path / TOKENIZER)
+        if start:
+            _begin_from(start.model, recipe, run)
         run.write(CONFIG, to_toml(recipe))
         return _carry_out(recipe, run, text, reporter, clock, compilation)
 
@@ -100,10 +108,24 @@ def resume(path: Path, *, reporter: Reporter | None = None) -> Report:
     clock = time.perf_counter()
     with Run.open(path) as run, announced(reporter) as compilation:
         recipe = read_config(path)
-        if recipe.objective == "none":
+        if isinstance(recipe.objective, NoObjective):
             raise MinilmError(f"{path} was imported, not trained here: it has nothing to resume")
-        text = prepare(recipe.data, recipe.name, tokenizer=_own_tokenizer(path, recipe))
-        return _carry_out(recipe, run, text, reporter, clock, compilation)
+        objectives.check(recipe)
+        text = prepare(
+            recipe.data,
+            recipe.name,
+            tokenizer=_own_tokenizer(path, recipe),
+            special_tokens=recipe.objective.special_tokens,
+        )
+        with computing(recipe.training.precision):
+            return _carry_out(recipe, run, text, reporter, clock, compilation)
+
+
+def _begin_from(model: Model, recipe: Recipe, run: Run) -> None:
+    """Make the weights of another run the checkpoint of step 0, with an optimiser at rest."""
+    optimizer = AdamW(model.parameters, recipe.optimizer, recipe.training.steps)
+    progress = Progress(n_steps=recipe.training.steps)
+    checkpoint.save(run.path, 0, model.parameters, optimizer, vars(progress))
 
 
 def _own_tokenizer(path: Path, recipe: Recipe) -> Tokenizer:
@@ -124,7 +146,7 @@ def _resolved(source: str) -> str:
 
 def _check_fits(recipe: Recipe, text: Text, *, compiling: bool = False) -> int:
     """The predicted peak memory; refuses texts too short and models too large."""
-    objective(recipe, text)
+    objectives.build(recipe, text)
     predicted = memory.predict(recipe, len(text.counted), compiling=compiling)
     memory.refuse_what_cannot_fit(recipe, predicted)
     return predicted
@@ -139,11 +161,11 @@ def _carry_out(
     compilation: Compilation,
 ) -> Report:
     reporter.record({"kind": "phase", "name": "compiling kernels"})
-    warm_up(recipe)
+    warm_up(recipe, text)
     predicted = _check_fits(recipe, text, compiling=compilation.done > 0)
     reporter.record({"kind": "phase", "name": "measuring this machine"})
     peak = machine.sgemm_gflops()
-    model = GPT(recipe.model, seed=recipe.seed)
+    model = build(recipe.model, seed=recipe.seed)
     optimizer = AdamW(model.parameters, recipe.optimizer, recipe.training.steps)
     progress = _restore(recipe, run, model, optimizer, reporter)
     report = Report(
@@ -156,12 +178,12 @@ def _carry_out(
     )
     loop = Loop(
         model,
-        objective(recipe, text),
+        objectives.build(recipe, text),
         optimizer,
         run,
         recipe.training,
         reporter,
-        flops_per_token=recipe.model.flops_per_token(),
+        flops_per_token=objectives.flops_per_token(recipe),
         replan=(
             budget.replanner(recipe, text, clock, progress.spent)
             if recipe.training.minutes
@@ -171,7 +193,7 @@ def _carry_out(
     loop.record("start", **_start(recipe, report, text, progress))
     with Interruption(reporter.note) as interruption:
         if not interruption():
-            _count_ngrams(report, text, reporter)
+            _count_ngrams(report, loop.objective, text, reporter)
         reporter.record({"kind": "phase", "name": "training"})
         train(loop, progress, interruption)
         report.signal = interruption.signal
@@ -188,7 +210,7 @@ def _carry_out(
 
 
 def _restore(
-    recipe: Recipe, run: Run, model: GPT, optimizer: AdamW, reporter: Reporter
+    recipe: Recipe, run: Run, model: Model, optimizer: AdamW, reporter: Reporter
 ) -> Progress:
     """Where the run's last whole checkpoint left it, or its beginning if it has none yet."""
     progress = Progress(n_steps=recipe.training.steps)
@@ -213,19 +235,17 @@ def _start(recipe: Recipe, report: Report, text: Text, progress: Progress) -> di
         "steps": progress.n_steps,
         "first_step": progress.step,
         "tokens_per_step": recipe.training.batch_size * recipe.model.block_size,
-        "flops_per_token": recipe.model.flops_per_token(),
+        "flops_per_token": objectives.flops_per_token(recipe),
         "peak_gflops": report.peak_gflops,
         "predicted_memory_bytes": report.predicted_memory_bytes,
     }
 
 
-def _count_ngrams(report: Report, text: Text, reporter: Reporter) -> None:
+def _count_ngrams(report: Report, objective: Objective, text: Text, reporter: Reporter) -> None:
     reporter.record({"kind": "phase", "name": "counting n-grams"})
-    ids = np.asarray(text.validation.ids)
-    best = ngram.baseline(text.counted, ids, text.tokenizer.vocab_size)
-    n_bytes = int(text.bytes_per_id[ids[1:]].sum())
-    report.ngram_order, report.ngram_loss = best.order, best.loss
-    report.ngram_bpb = best.loss * (len(ids) - 1) / math.log(2) / max(1, n_bytes)
+    found = baselines.measure(objective, text)
+    report.baseline, report.baseline_loss = found.name, found.loss
+    report.baseline_bpb, report.baseline_accuracy = found.bpb, found.accuracy
 
 
 def _finish(loop: Loop, progress: Progress, report: Report, text: Text, reporter: Reporter) -> None:
@@ -248,29 +268,12 @@ def _finish(loop: Loop, progress: Progress, report: Report, text: Text, reporter
     metrics = loop.objective.evaluate(loop.model)
     seconds = round(time.perf_counter() - started, 4)
     loop.record("evaluation", step=report.best_step, scope="whole", **metrics, seconds=seconds)
-    report.val_loss, report.val_bpb = metrics["val_loss"], metrics["val_bpb"]
+    report.val_loss, report.val_bpb = metrics["val_loss"], metrics.get("val_bpb")
+    report.val_accuracy = metrics.get("val_accuracy")
     reporter.record({"kind": "phase", "name": "sampling"})
-    report.sample = _sample(Pretrained(loop.model, text.tokenizer), recipe)
-    prompt = "".join(recipe.sample.prompt.split("\n")).strip() or "The"
-    report.next_commands = [
-        f"minilm sample {shlex.quote(report.run)} --prompt {shlex.quote(prompt)}"
-    ]
+    report.sample = samples.sample(loop.model, text.tokenizer, recipe)
+    report.next_commands = samples.next_commands(recipe, report.run)
 
 
 def _resume_line(report: Report) -> str:
     return f"minilm pretrain --resume {shlex.quote(report.run)}"
-
-
-def _sample(model: Pretrained, recipe: Recipe) -> str:
-    """A text by the model; from scratch if the recipe's prompt has characters it never saw."""
-    prompt = recipe.sample.prompt
-    try:
-        model.tokenizer.encode(prompt)
-    except MinilmError:
-        prompt = ""
-    return prompt + model.generate(
-        prompt,
-        max_tokens=recipe.sample.max_tokens,
-        temperature=recipe.sample.temperature,
-        seed=recipe.seed,
-    )

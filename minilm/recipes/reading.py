@@ -2,7 +2,8 @@
 
 Keys are dotted paths into `Recipe` (``training.steps``); the last part alone is enough
 where it is unique. In a ``[model]`` table, ``size`` names a configuration of
-`minilm.models.sizes` that the other keys then modify.
+`minilm.models.sizes` that the other keys then modify. Two tables have keys that depend on
+what they are of: ``[model]`` on its `architecture`, ``[objective]`` on its `name`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,18 @@ import tomli_w
 
 from minilm.errors import MinilmError, did_you_mean
 from minilm.models.architectures import CONFIGS
-from minilm.models.model_config import ModelConfig
 from minilm.models.sizes import named
+from minilm.objectives.config import OBJECTIVES
 from minilm.recipes.recipe import Recipe
 
 __all__ = ["load", "names", "override", "parse", "to_toml"]
 
 FOLDER = Path(__file__).parent
+# Table -> the key that says what it is of, the kinds there are, the kind if it is left out.
+_POLYMORPHIC: dict[str, tuple[str, dict[str, Any], str]] = {
+    "model": ("architecture", CONFIGS, "gpt"),
+    "objective": ("name", OBJECTIVES, "next_token"),
+}
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -93,15 +99,16 @@ def _build(kind: Any, tree: dict[str, Any], prefix: str) -> Any:
 
 
 def _types(kind: Any, tree: dict[str, Any]) -> dict[str, Any]:
-    """The type of each key of a table; ``[model]`` is of the architecture that it names."""
+    """The type of each key of a table; some tables are of the kind that they name."""
     hints = get_type_hints(kind)
     types = {field.name: hints[field.name] for field in fields(kind)}
-    if types.get("model") is ModelConfig:
-        table = tree.get("model")
-        name = table.get("architecture", "gpt") if isinstance(table, dict) else "gpt"
-        if not isinstance(name, str) or name not in CONFIGS:
-            raise MinilmError(f"model.architecture = {name!r}{did_you_mean(str(name), CONFIGS)}")
-        types["model"] = CONFIGS[name]
+    for key in types.keys() & _POLYMORPHIC.keys():
+        says, kinds, default = _POLYMORPHIC[key]
+        table = tree.get(key)
+        name = table.get(says, default) if isinstance(table, dict) else default
+        if not isinstance(name, str) or name not in kinds:
+            raise MinilmError(f"{key}.{says} = {name!r}{did_you_mean(str(name), kinds)}")
+        types[key] = kinds[name]
     return types
 
 
@@ -149,9 +156,18 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
             table = table[part]
         if path == ["model", "size"]:
             tree["model"] = {"size": text.strip()}
-        else:
-            table[path[-1]] = _from_text(".".join(path), text, kind)
+            continue
+        value = _from_text(".".join(path), text, kind)
+        if _is_other_kind(path, table, value):
+            table.clear()
+        table[path[-1]] = value
     return _build(Recipe, tree, "")
+
+
+def _is_other_kind(path: list[str], table: dict[str, Any], value: Any) -> bool:
+    """Whether a setting makes its table one of another kind, with keys of its own."""
+    says, _, default = _POLYMORPHIC.get(path[0], ("", {}, ""))
+    return len(path) == 2 and path[1] == says and table.get(says, default) != value
 
 
 def _tree(recipe: Recipe) -> dict[str, Any]:

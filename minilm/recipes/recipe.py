@@ -9,13 +9,13 @@ from minilm.corpus.split import METHODS
 from minilm.errors import MinilmError, did_you_mean
 from minilm.models.config import GPTConfig
 from minilm.models.model_config import ModelConfig
+from minilm.objectives.config import NextTokenConfig, ObjectiveConfig
 from minilm.optim.config import OptimizerConfig
 from minilm.tokenizers import KINDS
 from minilm.training.config import TrainingConfig
 
 __all__ = ["DataConfig", "Recipe", "SampleConfig"]
 
-OBJECTIVES = ("next_token", "none")
 CHOICES = {"tokenizer": (*KINDS, "imported", "shards"), "split": METHODS}
 
 
@@ -101,26 +101,25 @@ class Recipe:
         For the report and the default run folder; a file that gives none goes by its own.
     description : str
         What the run is for, and what to expect of it.
-    objective : str
-        The pretext task: ``next_token``; ``none`` in a run whose weights were imported.
     seed : int
         Of initial parameters, data order and dropout.
+    objective : ObjectiveConfig
+        The pretext task, by its name: one of `minilm.objectives.config.OBJECTIVES`; "none" in
+        a run whose weights were imported.
+    model : ModelConfig
+        Of the architecture that it names.
     """
 
     name: str = ""
     description: str = ""
-    objective: str = "next_token"
     seed: int = 1337
     data: DataConfig = field(default_factory=DataConfig)
+    objective: ObjectiveConfig = field(default_factory=NextTokenConfig)
     model: ModelConfig = field(default_factory=GPTConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
 
     def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise MinilmError(
-                f"objective = {self.objective!r}{did_you_mean(self.objective, OBJECTIVES)}"
-            )
         if not -(2**63) <= self.seed < 2**63:
             raise MinilmError(f"seed = {self.seed}: must fit 64 bits")

@@ -21,9 +21,13 @@ class Report:
         Wall time of this process's part of the run, from reading the text to the sample.
     val_loss, val_bpb : float
         Over the whole validation split, of the checkpoint of `best_step`, in nats per
-        token and bits per byte.
-    ngram_order, ngram_loss, ngram_bpb
-        The best Witten-Bell n-gram model of order 1 to 6 on the same split.
+        target and bits per byte; the latter where every token is a target.
+    val_accuracy : float
+        Of masked tokens: the share to which the model gives the highest probability.
+    baseline : str
+        The best model made of counts, by name.
+    baseline_loss, baseline_bpb, baseline_accuracy : float
+        Of that model on the same targets.
     tokens_per_second, gflops : float
         Mean over the steps; matrix products only.
     peak_share : float
@@ -44,9 +48,11 @@ class Report:
     best_step: int = 0
     val_loss: float | None = None
     val_bpb: float | None = None
-    ngram_order: int | None = None
-    ngram_loss: float | None = None
-    ngram_bpb: float | None = None
+    val_accuracy: float | None = None
+    baseline: str | None = None
+    baseline_loss: float | None = None
+    baseline_bpb: float | None = None
+    baseline_accuracy: float | None = None
     tokens_per_second: float = 0.0
     gflops: float = 0.0
     peak_gflops: float = 0.0

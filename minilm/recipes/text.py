@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -12,11 +13,10 @@ from minilm import corpus, tokenizers
 from minilm.corpus import Document, TokenStream
 from minilm.corpus.shards import SPLITS, ShardedIds, is_shards, open_shards
 from minilm.errors import MinilmError
-from minilm.objectives.next_token import NextToken
-from minilm.recipes.recipe import DataConfig, Recipe
+from minilm.recipes.recipe import DataConfig
 from minilm.tokenizers import Tokenizer
 
-__all__ = ["Text", "objective", "prepare"]
+__all__ = ["Text", "prepare"]
 
 # Shards are too large to count all n-grams of: so many tokens, from their beginning, where
 # the sources are already mixed. Counting holds 60 bytes of each.
@@ -47,9 +47,18 @@ class Text:
         ids = self.train.ids
         return ids[:COUNTED] if isinstance(ids, ShardedIds) else ids
 
+    def stand_in(self, n_tokens: int) -> Text:
+        """A text of so many equal tokens, which compiles what this one will run."""
+        stream = TokenStream(np.zeros(n_tokens, np.int64), n_tokens, "")
+        return replace(self, train=stream, validation=stream)
+
 
 def prepare(
-    config: DataConfig, recipe: str, seed: int = 0, tokenizer: Tokenizer | None = None
+    config: DataConfig,
+    recipe: str,
+    seed: int = 0,
+    tokenizer: Tokenizer | None = None,
+    special_tokens: Sequence[str] = (),
 ) -> Text:
     """Read, split and encode; or open shards, of which all that is done.
 
@@ -57,19 +66,23 @@ def prepare(
     ----------
     tokenizer : Tokenizer, optional
         Take this one, as a run that goes on does, and not the one that `config` names.
+    special_tokens : sequence of str
+        What the objective needs: a tokenizer that is made here has them, any other must.
 
     Raises
     ------
     MinilmError
         If the text is missing, unreadable, too short to split, or not that of `sha256`; or
-        shards are damaged, or of another tokenizer.
+        shards are damaged, or of another tokenizer; or the tokenizer lacks a special token.
     """
     if not config.source:
         raise MinilmError(
             f"the recipe {recipe} comes without a text; name one with --data FILE or --data FOLDER"
         )
     if is_shards(config.source):
-        return _from_shards(config, tokenizer)
+        text = _from_shards(config, tokenizer)
+        _check_special_tokens(text.tokenizer, special_tokens, config)
+        return text
     if config.tokenizer == "shards":
         raise MinilmError(
             f'data.tokenizer = "shards" needs a folder of shards, and {config.source} is none; '
@@ -79,7 +92,8 @@ def prepare(
     digest = corpus.digest(documents)
     _check_digest(config, digest)
     training, validation = corpus.split(documents, config.split, config.validation, seed)
-    tokenizer = tokenizer or _tokenizer(config, documents, training)
+    tokenizer = tokenizer or _tokenizer(config, documents, training, special_tokens)
+    _check_special_tokens(tokenizer, special_tokens, config)
     return Text(
         corpus.encode(training, tokenizer),
         corpus.encode(validation, tokenizer),
@@ -87,6 +101,18 @@ def prepare(
         _bytes_per_id(tokenizer),
         digest,
     )
+
+
+def _check_special_tokens(
+    tokenizer: Tokenizer, special_tokens: Sequence[str], config: DataConfig
+) -> None:
+    missing = [name for name in special_tokens if name not in tokenizer.special_tokens]
+    if missing:
+        raise MinilmError(
+            f"data.tokenizer = {config.tokenizer!r} lacks {' and '.join(missing)}, which the "
+            "objective needs: let the run make its own (data.tokenizer = bytes, chars or bpe), or "
+            "train one with minilm tokenizer train --special"
+        )
 
 
 def _check_digest(config: DataConfig, digest: str) -> None:
@@ -126,7 +152,10 @@ def _from_shards(config: DataConfig, tokenizer: Tokenizer | None) -> Text:
 
 
 def _tokenizer(
-    config: DataConfig, documents: list[Document], training: list[Document]
+    config: DataConfig,
+    documents: list[Document],
+    training: list[Document],
+    special_tokens: Sequence[str],
 ) -> Tokenizer:
     """The one that the recipe names. Merges are learned from the training side alone, or the
     validation text would have a part in what its bits per byte are measured with; characters
@@ -134,17 +163,4 @@ def _tokenizer(
     if config.tokenizer_is_path:
         return tokenizers.load(config.tokenizer)
     source = training if config.tokenizer == "bpe" else documents
-    return tokenizers.build(config.tokenizer, source, config.vocab_size)
-
-
-def objective(recipe: Recipe, text: Text) -> NextToken:
-    """The recipe's pretext task on this text; refuses one shorter than a window."""
-    return NextToken(
-        text.train.ids,
-        text.validation.ids,
-        text.bytes_per_id,
-        batch_size=recipe.training.batch_size,
-        block_size=recipe.model.block_size,
-        seed=recipe.seed,
-        estimate_windows=recipe.training.estimate_windows,
-    )
+    return tokenizers.build(config.tokenizer, source, config.vocab_size, special_tokens)

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from minilm.generation.cache import Cache
 from minilm.kernels.jit import on_compile
+from minilm.models.architectures import build
 from minilm.models.gpt import GPT
-from minilm.objectives.next_token import NextToken
 from minilm.optim.adamw import AdamW
+from minilm.recipes import objectives
 from minilm.recipes.recipe import Recipe
+from minilm.recipes.text import Text
 from minilm.training.reporter import Reporter
 
 __all__ = ["Compilation", "announced", "warm_up"]
@@ -54,22 +56,27 @@ def announced(reporter: Reporter) -> Iterator[Compilation]:
         yield compilation
 
 
-def warm_up(recipe: Recipe) -> None:
+def warm_up(recipe: Recipe, text: Text) -> None:
     """Call every kernel that a run of this recipe calls (`model.vocab_size` is set)."""
     config = recipe.model.changed(n_layer=1)
     rows = recipe.training.batch_size // recipe.training.accumulation
     T = config.block_size
-    ids = np.zeros(rows * T + T // 2 + 2, np.int64)
-    model = GPT(config)
-    objective = NextToken(
-        ids, ids, np.ones(config.vocab_size, int), batch_size=rows, block_size=T, seed=0
+    small = replace(
+        recipe,
+        model=config,
+        training=replace(recipe.training, batch_size=rows, accumulation=1),
     )
+    model = build(config)
+    task = objectives.build(small, text.stand_in(rows * T + T // 2 + 2))
     optimizer = AdamW(model.parameters, recipe.optimizer, n_steps=1)
-    batch = objective.batch(0)
-    objective.loss_and_gradients(model, batch, batch.n_targets)
+    batch = task.batch(0)
+    task.loss_and_gradients(model, batch, batch.n_targets)
     optimizer.update()
-    objective.evaluate(model)  # a full batch of windows, then one that is shorter
+    task.evaluate(model)  # a full batch of windows, then one that is shorter
+    if not isinstance(model, GPT):
+        return
+    ids = np.zeros((1, T), np.int64)
     cache = Cache(model)
-    cache.extend(ids[None, : T - 1] if T > 1 else ids[None, :1])
+    cache.extend(ids[:, : T - 1] if T > 1 else ids)
     if T > 1:
-        cache.extend(ids[None, :1])
+        cache.extend(ids[:, :1])

@@ -27,7 +27,8 @@ value heads, D head size, V vocabulary, F hidden size of the MLP, N rows.
 
 Not mathematics of gradients, but under the same roof, since they too have compiled twins: the
 four steps of byte-pair encoding, `bpe_pieces`, `bpe_counting`, `bpe_training` and `bpe_encoding`;
-and of curating a corpus `words`, `word_hashes`, `repetition`, `minhash` and `union_find`.
+and of curating a corpus `words`, `word_hashes`, `repetition`, `minhash` and `union_find`. For
+generation only: `half_weights`, a linear map whose weights take half the memory.
 
 `cases` makes small, awkward arguments for each operation, for the gradient checker.
 """

@@ -59,12 +59,18 @@ class CharTokenizer(Tokenizer):
         self._ids[codes] = np.arange(len(characters))
 
     @classmethod
-    def train(cls, texts: Iterable[str], with_end_of_text: bool = False) -> CharTokenizer:
-        """The tokenizer of the characters that the texts have."""
+    def train(
+        cls,
+        texts: Iterable[str],
+        with_end_of_text: bool = False,
+        special_tokens: Sequence[str] = (),
+    ) -> CharTokenizer:
+        """The tokenizer of the characters that the texts have, and of special tokens."""
         characters: set[str] = set()
         for text in texts:
             characters.update(text)
-        return cls("".join(sorted(characters)), (END_OF_TEXT,) if with_end_of_text else ())
+        end = (END_OF_TEXT,) if with_end_of_text else ()
+        return cls("".join(sorted(characters)), (*end, *special_tokens))
 
     def encode(self, text: str) -> NDArray:
         """The ids (n,) of the characters of the text."""

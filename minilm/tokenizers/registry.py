@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,7 +32,12 @@ class HasText(Protocol):
     def text(self) -> str: ...
 
 
-def build(name: str, documents: Iterable[HasText], vocab_size: int = 1024) -> Tokenizer:
+def build(
+    name: str,
+    documents: Iterable[HasText],
+    vocab_size: int = 1024,
+    special_tokens: Sequence[str] = (),
+) -> Tokenizer:
     """The tokenizer "bytes", or "chars" or "bpe" as learned from the documents.
 
     Characters get <|endoftext|> only when there are several documents to tell apart.
@@ -40,7 +45,9 @@ def build(name: str, documents: Iterable[HasText], vocab_size: int = 1024) -> To
     Parameters
     ----------
     vocab_size : int
-        Of "bpe".
+        Of "bpe"; all special tokens count.
+    special_tokens : sequence of str
+        What an objective needs beside <|endoftext|>; they take the last ids.
 
     Raises
     ------
@@ -48,12 +55,14 @@ def build(name: str, documents: Iterable[HasText], vocab_size: int = 1024) -> To
         If there is no such tokenizer, or no characters.
     """
     if name == BytesTokenizer.kind:
-        return BytesTokenizer()
+        return BytesTokenizer((END_OF_TEXT, *special_tokens))
     if name == BPETokenizer.kind:
-        return BPETokenizer.train((document.text for document in documents), vocab_size)
+        texts = (document.text for document in documents)
+        specials = (END_OF_TEXT, *special_tokens)
+        return BPETokenizer.train(texts, vocab_size, special_tokens=specials)
     if name == CharTokenizer.kind:
-        texts = [document.text for document in documents]
-        return CharTokenizer.train(texts, with_end_of_text=len(texts) > 1)
+        several = [document.text for document in documents]
+        return CharTokenizer.train(several, len(several) > 1, special_tokens)
     raise MinilmError(f"no tokenizer {name!r}{did_you_mean(name, KINDS)}")
 
 

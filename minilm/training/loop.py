@@ -33,7 +33,7 @@ class Objective(Protocol):
     """What the loop needs of a pretext task."""
 
     def batch(self, step: int) -> Any:
-        """The batch of a step, with `n_targets` and `split(n)`."""
+        """The batch of a step, with `n_targets`, `n_tokens` and `split(n)`."""
         ...
 
     def loss_and_gradients(self, model: Any, batch: Any, normalizer: float) -> float:
@@ -117,8 +117,8 @@ class Loop:
             learning_rate=rate,
             gradient_norm=norm,
             seconds=round(progress.seconds, 4),
-            tokens_per_second=batch.n_targets / elapsed,
-            gflops=self.flops_per_token * batch.n_targets / elapsed / 1e9,
+            tokens_per_second=batch.n_tokens / elapsed,
+            gflops=self.flops_per_token * batch.n_tokens / elapsed / 1e9,
             memory_bytes=machine.resident_bytes(),
         )
 

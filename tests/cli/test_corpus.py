@@ -12,6 +12,8 @@ from minilm.backend import using
 from minilm.cli.corpus_build import Bars, Lines
 from minilm.cli.corpus_report import print_report
 from minilm.cli.main import main
+from minilm.objectives.batch import Batch
+from minilm.objectives.next_token import NextToken
 
 RECIPE = """
 [[source]]
@@ -144,6 +146,31 @@ def test_pretrain_takes_the_folder(here: Path, capsys: pytest.CaptureFixture[str
     path = here / "out" / "train-00000.bin"
     path.write_bytes(path.read_bytes()[:-2])
     assert "is cut short" in _refused(capsys, "pretrain", "--data", "out", *small)
+
+
+def test_a_shard_that_shrinks_during_training_is_one_line_and_the_run_goes_on(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run(capsys, "corpus", "build", "corpus.toml", "--out", "out", "--workers", "1", "--quiet")
+    sizes = ("n_layer=1", "n_head=1", "n_embd=8", "block_size=8", "steps=4", "batch_size=2")
+    sets = [f"--set={x}" for x in (*sizes, "warmup_steps=0", "sample.max_tokens=2")]
+    path, batch = here / "out" / "train-00000.bin", NextToken.batch
+    data = path.read_bytes()
+
+    def cutting(self: NextToken, step: int) -> Batch:
+        if step == 2:
+            path.write_bytes(data[:-2])
+        return batch(self, step)
+
+    with using("reference"):
+        with monkeypatch.context() as patch:
+            patch.setattr(NextToken, "batch", cutting)
+            words = ("pretrain", "--data", "out", *sets, "--set=evaluate_every=2")
+            refused = _refused(capsys, *words, "--out", "run", "--quiet")
+        assert "train-00000.bin was cut short while it was in use" in refused
+        assert "is cut short" in _refused(capsys, "pretrain", "--resume", "run", "--quiet")
+        path.write_bytes(data)
+        assert "bits per byte" in _run(capsys, "pretrain", "--resume", "run", "--quiet")
 
 
 def test_lines_come_when_there_is_something_to_tell() -> None:

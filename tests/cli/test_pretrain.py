@@ -57,9 +57,9 @@ def test_json_is_one_object_and_all_else_goes_to_standard_error(text, tmp_path, 
     assert "measuring this machine" in err
     assert report["run"] == str(run)
     assert report["steps"] == 4
-    for key in ("seconds", "val_loss", "val_bpb", "ngram_bpb", "tokens_per_second"):
+    for key in ("seconds", "val_loss", "val_bpb", "baseline_bpb", "tokens_per_second"):
         assert report[key] > 0
-    assert report["ngram_order"] in range(1, 7)
+    assert report["baseline"].startswith("n-gram of order ")
     assert report["peak_memory_bytes"] > 1e6
     assert "seed = 7\n" in (run / "config.toml").read_text()
 

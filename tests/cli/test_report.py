@@ -20,9 +20,11 @@ REPORT = {
     "compile_seconds": 31.2,
     "val_loss": 1.25,
     "val_bpb": 1.8125,
-    "ngram_order": 5,
-    "ngram_loss": 1.3242,
-    "ngram_bpb": 1.9109,
+    "val_accuracy": None,
+    "baseline": "n-gram of order 5",
+    "baseline_loss": 1.3242,
+    "baseline_bpb": 1.9109,
+    "baseline_accuracy": None,
     "tokens_per_second": 21_400.0,
     "gflops": 62.0,
     "peak_share": 0.71,
@@ -63,7 +65,27 @@ def test_figures_stand_beside_the_baseline(monkeypatch):
 
 
 def test_a_model_that_loses_to_counting_is_told_so(monkeypatch):
-    assert "0.0875 bits per byte worse" in printed(80, monkeypatch, ngram_bpb=1.725)
+    assert "0.0875 bits per byte worse" in printed(80, monkeypatch, baseline_bpb=1.725)
+
+
+def test_masked_tokens_are_told_by_their_share(monkeypatch):
+    masked = {
+        "val_bpb": None,
+        "val_accuracy": 0.523,
+        "baseline": "bidirectional n-gram",
+        "baseline_bpb": None,
+        "baseline_accuracy": 0.401,
+    }
+    lines = printed(100, monkeypatch, **masked).split("\n")
+    assert lines[3:6] == [
+        "  validation   1.2500 nats per masked token, 52.3 % of them right",
+        "  best n-gram  1.3242 nats per masked token, 40.1 % of them right (bidirectional n-gram)",
+        "  margin       12.2 points better than the n-gram",
+    ]
+    worse = printed(100, monkeypatch, **{**masked, "baseline_accuracy": 0.6})
+    assert "7.7 points worse than the n-gram" in worse
+    only_nats = {"baseline_bpb": None, "val_bpb": None}
+    assert "0.0742 nats per token better" in printed(100, monkeypatch, **only_nats)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
@@ -106,7 +128,7 @@ def test_an_interrupted_run_says_where_it_stopped_and_how_to_go_on(monkeypatch):
 
 
 def test_figures_that_are_not_known_are_left_out(monkeypatch):
-    text = printed(80, monkeypatch, tokens_per_second=0.0, compile_seconds=0.0, ngram_loss=None)
+    text = printed(80, monkeypatch, tokens_per_second=0.0, compile_seconds=0.0, baseline_loss=None)
     for absent in ("speed", "compiling", "best n-gram", "margin"):
         assert absent not in text
     assert "validation" in text

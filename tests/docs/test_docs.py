@@ -24,7 +24,7 @@ import pytest
 
 from minilm.backend import TWINS, using
 from minilm.cli.main import main
-from minilm.recipes import Recipe, override, pretrain
+from minilm.recipes import Recipe, load, names, override, pretrain, to_toml
 from minilm.recipes.report import Report
 
 _SPEC = importlib.util.spec_from_file_location(
@@ -52,6 +52,11 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "FILE.txt").write_text(RHYME * 40, encoding="utf-8")
     (folder / "FOLDER").mkdir()
     shutil.copy(folder / "FILE.txt", folder / "FOLDER" / "text.txt")
+    for name, n in (("train.jsonl", 30), ("test.jsonl", 6)):
+        texts = [f"{('json', 'asyncio')[i % 2]} {n + i}" for i in range(n)]
+        lines = [{"text": text, "label": i % 2} for i, text in enumerate(texts)]
+        (folder / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "texts.txt").write_text("one text\nand another\n", encoding="utf-8")
     recipe = override(Recipe(), ["source=" + str(folder / "FILE.txt"), "sample.max_tokens=5"])
     with using("reference"):
         pretrain.pretrain(_small(recipe), out=folder / "runs" / "docs-tour-1")
@@ -66,7 +71,7 @@ def here(small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     original = pretrain.pretrain
 
     def small_pretrain(recipe: Recipe, *, minutes: float = 0.0, **options: Any) -> Report:
-        if recipe.data.source == "python-docs":
+        if recipe.data.source in ("python-docs", "python-code"):
             recipe = override(recipe, ["source=FILE.txt"])
         return original(_small(recipe), **options)
 
@@ -76,7 +81,10 @@ def here(small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 def _small(recipe: Recipe) -> Recipe:
     """The recipe at a size that trains in a second; its other settings stay."""
-    model = replace(recipe.model, n_layer=1, n_head=2, n_kv_head=0, n_embd=16, block_size=16)
+    sizes = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16}
+    if recipe.model.architecture == "gpt":
+        sizes["n_kv_head"] = 0
+    model = recipe.model.changed(**sizes)
     return override(
         replace(recipe, model=model),
         ["steps=4", "evaluate_every=2", "batch_size=2", "accumulation=1", "sample.max_tokens=5"],
@@ -260,8 +268,8 @@ def test_every_key_of_a_recipe_is_explained() -> None:
             table, _ = relink.rows(page[match.end() :])
             assert all(row[3] for row in table), match["what"]
             explained |= {row[0].strip("`") for row in table[2:]}
-    text = _run("minilm describe --toml")[1]
-    assert explained == set(re.findall(r"^(\w+) =", text, re.M))
+    texts = [to_toml(load(name)) for name in names()]
+    assert explained == set(re.findall(r"^(\w+) =", "".join(texts), re.M))
 
 
 def test_records_have_the_keys_of_the_schema(small_run: Path) -> None:

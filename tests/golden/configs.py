@@ -13,6 +13,7 @@ from minilm.models.bert_config import BERTConfig
 from minilm.models.config import GPTConfig
 from minilm.models.model import Model
 from minilm.models.model_config import ModelConfig
+from minilm.objectives.config import NoObjective
 from minilm.optim.config import OptimizerConfig
 from minilm.recipes.recipe import Recipe
 
@@ -51,7 +52,7 @@ SMALL: dict[str, ModelConfig] = {
         masked_head=False, pooler=True,
     ),
 }  # fmt: skip
-RECIPE = Recipe(name="small", objective="none", optimizer=OPTIMIZER)
+RECIPE = Recipe(name="small", objective=NoObjective(), optimizer=OPTIMIZER)
 
 
 def small_model(name: str = "gpt2", dtype: str = "float32") -> Model:

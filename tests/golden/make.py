@@ -14,6 +14,7 @@ import numpy as np
 from minilm.golden import names
 from minilm.golden.description import Description, Tensor, to_metadata
 from minilm.models.gpt import GPT
+from minilm.objectives.config import NoObjective
 from minilm.recipes.recipe import Recipe
 from minilm.storage.tensor_write import write
 from minilm.training.config import TrainingConfig
@@ -71,7 +72,7 @@ def make(name: str, path: Path) -> None:
     description = Description(
         recipe=Recipe(
             name=name,
-            objective="none",
+            objective=NoObjective(),
             model=model.config,
             optimizer=OPTIMIZER,
             training=TrainingConfig(steps=STEPS, batch_size=B),

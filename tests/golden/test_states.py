@@ -12,7 +12,8 @@ from minilm.golden.inputs import Inputs
 from minilm.golden.names import backward_order, step_names
 from minilm.golden.states import copied, loss_and_gradients, squeezed, states
 from minilm.nn.taps import Taps
-from minilm.objectives.next_token import Batch, NextToken
+from minilm.objectives.batch import Batch
+from minilm.objectives.next_token import NextToken
 from minilm.optim.adamw import AdamW
 from minilm.optim.config import OptimizerConfig
 from tests.golden.configs import OPTIMIZER, SMALL, small_model

@@ -18,6 +18,7 @@ CONFIGS = {
     "no types": replace(PLAIN, n_token_type=0, activation="gelu"),
     "one head, squared relu": replace(PLAIN, n_head=1, activation="squared_relu", n_hidden=5),
     "dropout": replace(PLAIN, dropout=0.2),
+    "rotary": replace(PLAIN, position="rope"),
 }
 
 

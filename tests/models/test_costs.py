@@ -66,6 +66,9 @@ WIRINGS = {
     "rotary and qk-norm": replace(SMALL, position="rope", qk_norm=True, bias=False),
     "parallel": replace(SMALL, block="parallel", norm="rms_norm"),
     "bert": BERTConfig(vocab_size=20, block_size=48, n_layer=3, n_head=4, n_embd=64),
+    "rotary bert": BERTConfig(
+        vocab_size=20, block_size=48, n_layer=3, n_head=4, n_embd=64, position="rope"
+    ),
 }
 
 

@@ -9,7 +9,8 @@ from benchmarks.peer import PeerGPT, adamw, cosine  # noqa: E402
 from minilm.backend import TWINS, using  # noqa: E402
 from minilm.models.config import GPTConfig  # noqa: E402
 from minilm.models.gpt import GPT  # noqa: E402
-from minilm.objectives.next_token import Batch, NextToken  # noqa: E402
+from minilm.objectives.batch import Batch  # noqa: E402
+from minilm.objectives.next_token import NextToken  # noqa: E402
 from minilm.optim.adamw import AdamW  # noqa: E402
 from minilm.optim.config import OptimizerConfig  # noqa: E402
 

@@ -9,7 +9,8 @@ from minilm.errors import MinilmError
 from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
 from minilm.objectives import token_loss
-from minilm.objectives.next_token import NextToken
+from minilm.objectives.batch import Batch
+from minilm.objectives.next_token import NextToken, document_starts
 from minilm.reference import softmax_cross_entropy
 
 CONFIG = GPTConfig(vocab_size=13, block_size=8, n_layer=1, n_head=2, n_embd=8)
@@ -118,3 +119,68 @@ def test_texts_too_short_say_so() -> None:
         NextToken(IDS[:8], IDS, np.ones(13), batch_size=1, block_size=8, seed=0)
     with pytest.raises(MinilmError, match="validation text has 1 tokens"):
         _objective(IDS[:1])
+
+
+def test_where_documents_start() -> None:
+    tokens = np.array([[0, 4, 5, 0, 0, 6, 7, 8], [1, 2, 3, 4, 5, 6, 7, 0]])
+    expected = [[0, 1, 1, 1, 4, 5, 5, 5], [0] * 8]
+    assert document_starts(tokens, 0).tolist() == expected
+
+
+@pytest.mark.parametrize("position", ["learned", "rope"])
+def test_a_document_among_others_is_learned_as_if_it_stood_alone(position: str) -> None:
+    # Three documents in one window of 8, token 0 ends each; then each in a window of its own.
+    window = np.array([3, 4, 0, 5, 0, 6, 7, 8, 2])
+    config = GPTConfig(
+        vocab_size=13, block_size=8, n_layer=2, n_head=2, n_embd=8, position=position
+    )
+    model = GPT(config, dtype=np.float64, seed=4)
+
+    def gradients(objective: NextToken, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        model.parameters.zero_gradients()
+        batch = Batch(inputs[None], targets[None], 0)
+        losses.append(objective.loss_and_gradients(model, batch, 8))
+        return model.parameters.gradients.copy()
+
+    losses: list[float] = []
+    together = gradients(_objective(document_end=0), window[:-1], window[1:])
+    pieces = [(0, 3), (3, 5), (5, 8)]
+    alone = sum(gradients(_objective(), window[a:b], window[a + 1 : b + 1]) for a, b in pieces)
+    assert losses[0] == pytest.approx(sum(losses[1:]), rel=1e-12)
+    np.testing.assert_allclose(together, alone, rtol=1e-9, atol=1e-14)
+    mixed = gradients(_objective(), window[:-1], window[1:])
+    assert np.abs(mixed - together).max() > 1e-4
+
+
+def test_gradients_within_documents() -> None:
+    model = GPT(CONFIG, dtype=np.float64, seed=2)
+    objective = _objective(document_end=5)
+    batch = objective.batch(1)
+    assert (batch.inputs == 5).any()
+
+    def loss() -> float:
+        return objective.loss_and_gradients(model, batch, batch.n_targets)
+
+    model.parameters.zero_gradients()
+    loss()
+    direction = np.random.default_rng(1).standard_normal(model.parameters.values.size)
+    slope = float(model.parameters.gradients @ direction)
+    values, step = model.parameters.values.copy(), 1e-6
+    model.parameters.values[:] = values + step * direction
+    above = loss()
+    model.parameters.values[:] = values - step * direction
+    assert slope == pytest.approx((above - loss()) / (2 * step), rel=1e-7)
+
+
+def test_evaluation_keeps_within_documents_too() -> None:
+    # The second document is scored alike whatever stands before it.
+    model = GPT(CONFIG, dtype=np.float64, seed=3)
+    losses = []
+    for first in ([1, 2, 0], [9, 8, 0]):
+        val = np.array([*first, 4, 5, 6, 7, 8, 3])
+        objective = _objective(val, document_end=0)
+        x, _ = model.features(val[None, :-1], starts=document_starts(val[None, :-1], 0))
+        nll = token_loss.negative_log_likelihood(model.head, x, val[None, 1:], vocab_size=13)
+        losses.append(nll[0])
+        assert objective.evaluate(model)["val_loss"] == pytest.approx(nll.mean(), rel=1e-12)
+    np.testing.assert_allclose(losses[0][3:], losses[1][3:], rtol=1e-12)

@@ -35,8 +35,9 @@ def test_a_whole_run(tmp_path: Path) -> None:
     report = minilm.pretrain(_recipe(tmp_path), out=tmp_path / "run")
     assert report.steps == report.planned_steps == 30
     assert 0 < report.val_loss < np.log(25)
-    assert 1 <= report.ngram_order <= 6
-    assert report.ngram_bpb > 0
+    assert report.baseline in {f"n-gram of order {n}" for n in range(1, 7)}
+    assert report.baseline_bpb > 0
+    assert report.baseline_accuracy is report.val_accuracy is None
     # One character is one byte in this text.
     assert report.val_bpb == pytest.approx(report.val_loss / np.log(2))
     assert report.tokens_per_second > 0

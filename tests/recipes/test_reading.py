@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 
 from minilm.errors import MinilmError
+from minilm.models.bert_config import BERTConfig
+from minilm.objectives.config import MaskedTokensConfig, NextTokenConfig
 from minilm.recipes import Recipe, load, names, override, parse, to_toml
 
 
@@ -43,7 +45,13 @@ def test_a_recipe_from_a_file(tmp_path: Path) -> None:
         ("[optimizer]\nlearning_rate = nan", "expected a finite number"),
         ("[data]\nvalidation = 0", "data.validation = 0.0: must lie between 0 and 1"),
         ("[data]\ntokenizer = 'byte'", "did you mean 'bytes'"),
-        ("objective = 'next_tokn'", "did you mean 'next_token'"),
+        ("[objective]\nname = 'next_tokn'", "did you mean 'next_token'"),
+        ("objective = 'next_token'", r"objective is a table: write \[objective\]"),
+        ("[objective]\nrate = 0.1", "unknown key objective.rate"),
+        ("[objective]\nname = 'masked_tokens'\nrate = 0", "objective.rate = 0.0: must be above 0"),
+        ("[objective]\nname = 'masked_tokens'\nmask = 0.95", "together at most 1"),
+        ("[objective]\nname = 'masked_tokens'\nunit = 'wrd'", "did you mean 'word'"),
+        ("[objective]\nname = 3", "objective.name = 3"),
         ("x = = 3", "not TOML"),
         ("a = " + "[" * 10000, "nested too deeply|not TOML"),
     ],
@@ -80,6 +88,20 @@ def test_settings_apply_in_order() -> None:
     assert (recipe.model.n_embd, recipe.model.n_layer, recipe.model.bias) == (768, 2, False)
     assert recipe.data.source == "a=b"
     assert recipe.training.steps == 2
+
+
+def test_the_name_of_a_task_decides_its_keys() -> None:
+    settings = ["objective.name=masked_tokens", "objective.rate=0.3", "model.architecture=bert"]
+    recipe = override(Recipe(), [*settings, "n_token_type=0"])
+    assert recipe.objective == MaskedTokensConfig(rate=0.3)
+    assert recipe.model == BERTConfig(n_token_type=0)
+    # Named again it stays as it is; another has its own keys.
+    assert override(recipe, ["objective.name=masked_tokens"]).objective.rate == 0.3
+    assert override(recipe, ["objective.name=next_token"]).objective == NextTokenConfig()
+    with pytest.raises(MinilmError, match="--set mask: unknown key"):
+        override(Recipe(), ["mask=0.5"])
+    with pytest.raises(MinilmError, match="did you mean 'masked_tokens'"):
+        override(Recipe(), ["objective.name=masked_token"])
 
 
 def test_unknown_recipe_suggests_the_nearest() -> None:

@@ -11,11 +11,11 @@ from minilm.backend import using
 from minilm.corpus.building import build, parse
 from minilm.corpus.shards import open_shards
 from minilm.errors import MinilmError
-from minilm.recipes import Recipe, override
+from minilm.recipes import Recipe, objectives, override
 from minilm.recipes import text as texts
 from minilm.recipes.loading import load_parts
 from minilm.recipes.pretrain import pretrain, resume
-from minilm.recipes.text import objective, prepare
+from minilm.recipes.text import prepare
 from minilm.tokenizers import BytesTokenizer, CharTokenizer
 
 SMALL = [
@@ -57,8 +57,8 @@ def test_windows_are_those_of_the_array(corpus: Path) -> None:
     in_memory = replace(text, train=replace(text.train, ids=whole))
     recipe = replace(recipe, model=recipe.model.changed(vocab_size=257))
     for step in range(3):
-        batch = objective(recipe, text).batch(step)
-        expected = objective(recipe, in_memory).batch(step)
+        batch = objectives.build(recipe, text).batch(step)
+        expected = objectives.build(recipe, in_memory).batch(step)
         assert (batch.inputs == expected.inputs).all()
         assert (batch.targets == expected.targets).all()
 
@@ -74,7 +74,7 @@ def test_a_run_on_shards_reports_and_resumes(corpus: Path, tmp_path: Path) -> No
         n_bytes = int(text.bytes_per_id[ids].sum())
         nats = report.val_loss * n_tokens / math.log(2)
         assert report.val_bpb == pytest.approx(nats / n_bytes)
-        assert report.ngram_bpb is not None
+        assert report.baseline_bpb is not None
         assert report.corpus_sha256 == open_shards(corpus).manifest.sha256
         parts = load_parts(tmp_path / "run")
         assert parts.tokenizer is not None

@@ -212,7 +212,7 @@ def _stages(
     unique: dict[str, int],
     splits: dict[str, dict[str, int]],
 ) -> list[dict[str, Any]]:
-    """The work of each stage: seconds over all workers, peak memory of one, and rates."""
+    """The work of each stage: seconds over all workers, peak memory of one, and amounts."""
     packed = [sum(splits[split][key] for split in SPLITS) for key in ("documents", "bytes")]
     amounts = {"encode": (unique["documents"], unique["bytes"]), "pack": tuple(packed)}
     found: list[dict[str, Any]] = []
@@ -221,13 +221,14 @@ def _stages(
         n, size = amounts.get(stage, (n_left, bytes_left))
         if stage == "filter":
             # One stage, of which each step's share of the time is known.
-            before = 0.0
+            before = {"seconds": 0.0, "cpu_seconds": 0.0}
+            read = _short(counts["steps"]["read"])
             for name, meter in counts["steps"].items():
-                seconds, before = meter.seconds - before, meter.seconds
-                source = counts["steps"]["read"]
-                figures = {"documents": source.documents, "bytes": source.bytes}
-                found.append({"stage": name, "tasks": tasks, "seconds": seconds, **figures})
-            spent["seconds"] -= before
+                reached = {key: getattr(meter, key) for key in before}
+                own = {key: reached[key] - before[key] for key in before}
+                found.append({"stage": name, "tasks": tasks, **own, **read})
+                before = reached
+            spent |= {key: spent[key] - before[key] for key in before}
             found.append({"stage": "storing", "tasks": tasks, **spent, **_amount(n, size)})
             continue
         found.append({"stage": stage, "tasks": tasks, **spent, **_amount(n, size)})

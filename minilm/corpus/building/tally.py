@@ -41,8 +41,9 @@ class Meter:
     Attributes
     ----------
     documents, bytes : int
-    seconds : float
-        That it took to get them from all that stands before this point.
+    seconds, cpu_seconds : float
+        That it took to get them from all that stands before this point, and how many of these
+        the processor worked for it.
     lengths : Counter
         Of documents, by the number of binary digits of their size: 11 is 1024 to 2047 bytes.
     """
@@ -50,6 +51,7 @@ class Meter:
     documents: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     lengths: Counter[int] = field(default_factory=Counter)
 
     def add(self, n_bytes: int, times: int = 1) -> None:
@@ -62,9 +64,10 @@ class Meter:
         """The same documents."""
         iterator = iter(documents)
         while True:
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), time.process_time()
             document = next(iterator, None)
             self.seconds += time.perf_counter() - started
+            self.cpu_seconds += time.process_time() - worked
             if document is None:
                 return
             self.add(size(document.text))
@@ -75,14 +78,15 @@ class Meter:
         self.documents += other["documents"]
         self.bytes += other["bytes"]
         self.seconds += other["seconds"]
+        self.cpu_seconds += other["cpu_seconds"]
         for digits, n in other["lengths"].items():
             self.lengths[int(digits)] += n
 
     def to_dict(self) -> dict[str, Any]:
         """In JSON's types."""
         lengths = {str(digits): self.lengths[digits] for digits in sorted(self.lengths)}
-        figures = {"documents": self.documents, "bytes": self.bytes, "seconds": self.seconds}
-        return {**figures, "lengths": lengths}
+        times = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
+        return {"documents": self.documents, "bytes": self.bytes, **times, "lengths": lengths}
 
 
 class Rejects:

@@ -105,7 +105,8 @@ def pending(stage: Path, n_tasks: int) -> list[int]:
 def output(stage: Path, number: int) -> Iterator[Path]:
     """A folder to write a task's results to; they count when the block ends well.
 
-    Beside them goes what the task cost: its seconds, and the peak memory of its process.
+    Beside them goes what the task cost: its seconds, those that the processor worked, and the
+    peak memory of its process.
 
     Raises
     ------
@@ -116,10 +117,14 @@ def output(stage: Path, number: int) -> Iterator[Path]:
     partial = stage / f".{final.name}.{uuid.uuid4().hex}.tmp"
     try:
         try:
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), time.process_time()
             partial.mkdir()
             yield partial
-            spent = {"seconds": time.perf_counter() - started, "memory": machine.peak_bytes()}
+            spent = {
+                "seconds": time.perf_counter() - started,
+                "cpu_seconds": time.process_time() - worked,
+                "memory": machine.peak_bytes(),
+            }
             (partial / COST).write_text(json.dumps(spent), encoding="utf-8")
             for path in partial.iterdir():
                 _flush(path)
@@ -134,13 +139,14 @@ def output(stage: Path, number: int) -> Iterator[Path]:
 
 
 def cost(stage: Path, n_tasks: int) -> dict[str, float]:
-    """Of all tasks of a stage: "seconds" of work in all, "memory" at most, in bytes."""
-    seconds, memory = 0.0, 0
+    """Of all tasks of a stage: "seconds" and "cpu_seconds" in all, "memory" at most, in bytes."""
+    total = {"seconds": 0.0, "cpu_seconds": 0.0, "memory": 0}
     for number in range(n_tasks):
         spent = json.loads((task_folder(stage, number) / COST).read_bytes())
-        seconds += spent["seconds"]
-        memory = max(memory, spent["memory"])
-    return {"seconds": seconds, "memory": memory}
+        total["seconds"] += spent["seconds"]
+        total["cpu_seconds"] += spent["cpu_seconds"]
+        total["memory"] = max(total["memory"], spent["memory"])
+    return total
 
 
 def _explained(path: Path, error: OSError) -> MinilmError:

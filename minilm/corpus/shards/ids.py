@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,25 @@ class ShardedIds:
         except (OSError, ValueError) as error:
             raise MinilmError(f"cannot read {self.folder / name}: {error}") from None
 
+    def _shard(self, number: int) -> NDArray:
+        """The ids of a shard, which is still as long as when it was opened.
+
+        The system kills a process that reads from a map where the file has no more bytes.
+        """
+        shard = self.shards[number]
+        path, expected = self.folder / shard.file, self.dtype.itemsize * shard.tokens
+        try:
+            size = os.stat(path).st_size
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            raise MinilmError(f"cannot read {path}: {reason}; restore it, then go on") from None
+        if size < expected:
+            raise MinilmError(
+                f"{path} was cut short while it was in use: {size} bytes, not {expected}; "
+                "restore it, then go on"
+            )
+        return self._ids[number]
+
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -71,9 +92,11 @@ class ShardedIds:
         return found[()] if found.ndim == 0 else found
 
     def _slice(self, first: int, end: int) -> NDArray:
-        shards = zip(self._ids, self.starts.tolist(), strict=False)
-        parts = [ids[max(0, first - start) : max(0, end - start)] for ids, start in shards]
-        return np.concatenate([np.empty(0, self.dtype), *parts]).astype(self.dtype)
+        parts = [np.empty(0, self.dtype)]
+        for number, (a, b) in enumerate(pairwise(self.starts.tolist())):
+            if max(first, a) < min(end, b):
+                parts.append(self._shard(number)[max(0, first - a) : end - a])
+        return np.concatenate(parts).astype(self.dtype)
 
     def _gather(self, indices: NDArray) -> NDArray:
         if indices.dtype.kind not in "iu" and indices.size:
@@ -85,7 +108,7 @@ class ShardedIds:
         where = np.searchsorted(self.starts, indices, "right") - 1
         for shard in np.unique(where).tolist():
             here = where == shard
-            result[here] = self._ids[shard][indices[here] - self.starts[shard]]
+            result[here] = self._shard(shard)[indices[here] - self.starts[shard]]
         return result
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
@@ -115,6 +138,6 @@ class ShardedIds:
         for i, shard in enumerate(self.shards):
             if 0 <= left < shard.documents:
                 first, end = self.document_starts(i)[left : left + 2]
-                return self._ids[i][first:end].astype(self.dtype)
+                return self._shard(i)[first:end].astype(self.dtype)
             left -= shard.documents
         raise MinilmError(f"there is no document {number}; there are {self.n_documents}")

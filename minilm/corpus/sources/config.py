@@ -51,7 +51,8 @@ class SourceConfig:
     max_bytes : int
         What `minilm.corpus.mixture` takes of the source; 0: no limit.
     max_document_bytes : int
-        Larger documents are not read, since a document is held in memory, with copies.
+        Larger documents are not read, since a document is held in memory, with copies; but
+        text files are cut into such as are not larger, behind blank lines or lines.
     """
 
     name: str

@@ -73,11 +73,20 @@ def too_large(where: str, source: SourceConfig) -> str:
     return f"{where} is larger than max_document_bytes = {source.max_document_bytes}"
 
 
-def decode(data: bytes, where: str, encoding: str, on_error: str, report: Report) -> str | None:
+def decode(
+    data: bytes,
+    where: str,
+    encoding: str,
+    on_error: str,
+    report: Report,
+    byte: int = 0,
+    line: int = 1,
+) -> str | None:
     r"""The text of a file's bytes, without a byte-order mark; None, and reported, if dropped.
 
     Text has no NUL: files with it are data of another kind, or UTF-16. With "replace" it is
-    replaced like bytes that the encoding does not have.
+    replaced like bytes that the encoding does not have. The bytes begin in the file at `byte`
+    and in `line`.
 
     Examples
     --------
@@ -91,26 +100,28 @@ def decode(data: bytes, where: str, encoding: str, on_error: str, report: Report
     try:
         text = data.decode(encoding)
     except UnicodeError as error:
-        report("encoding", _undecodable(data, where, encoding, error))
+        report("encoding", _undecodable(data, where, encoding, error, byte, line))
         if on_error != "replace":
             return None
         text = data.decode(encoding, "replace").replace("\0", "\ufffd")
     nul = text.find("\0")
     if nul >= 0:
-        line = text.count("\n", 0, nul) + 1
-        report("encoding", f"{where}, line {line}: NUL at character {nul}: not a text file")
+        place = f"{where}, line {line + text.count(chr(10), 0, nul)}"
+        report("encoding", f"{place}: NUL at character {nul}: not a text file")
         if on_error != "replace":
             return None
         text = text.replace("\0", "\ufffd")
-    return text.removeprefix("\ufeff")
+    return text if byte else text.removeprefix("\ufeff")
 
 
-def _undecodable(data: bytes, where: str, encoding: str, error: UnicodeError) -> str:
+def _undecodable(
+    data: bytes, where: str, encoding: str, error: UnicodeError, byte: int, line: int
+) -> str:
     if not isinstance(error, UnicodeDecodeError):
         return f"{where} is no {encoding} ({error})"
-    line = data.count(b"\n", 0, error.start) + 1
-    byte = f"byte 0x{data[error.start]:02x} at byte {error.start}"
-    return f"{where}, line {line}: {byte} is no {encoding} ({error.reason})"
+    line += data.count(b"\n", 0, error.start)
+    wrong = f"byte 0x{data[error.start]:02x} at byte {byte + error.start}"
+    return f"{where}, line {line}: {wrong} is no {encoding} ({error.reason})"
 
 
 def repair(text: str) -> str:

@@ -20,7 +20,7 @@ KINDS = {
     "compression": "gzip or zstd members that are cut or broken",
     "changed": "files that vanished, or whose size changed after they were listed",
     "unreadable": "files that the system does not let us read",
-    "size": "documents larger than max_document_bytes",
+    "size": "documents larger than max_document_bytes that cannot be cut",
     "format": "Parquet files and HTML pages that cannot be parsed",
     "empty": "documents without text, which are left out; never a reason to stop",
 }

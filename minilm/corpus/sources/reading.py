@@ -14,6 +14,7 @@ from minilm.corpus.sources.content import decode, whole
 from minilm.corpus.sources.cutting import parts
 from minilm.corpus.sources.piece import Part, Piece
 from minilm.corpus.sources.problems import Errors, Report
+from minilm.corpus.sources.splitting import sections
 
 __all__ = ["documents", "read"]
 
@@ -73,7 +74,15 @@ def _python_code(piece: Piece, source: SourceConfig, report: Report) -> Iterator
 
 
 def _text(piece: Piece, source: SourceConfig, report: Report) -> Iterator[Document]:
-    return _one(piece, source, report, lambda data: source.encoding, _same)
+    encoding, on_error = source.encoding, source.on_error
+    for data, name, byte, line in sections(piece, source, report):
+        text = decode(data, piece.path, encoding, on_error, report, byte, line)
+        if text is None:
+            continue
+        if not text or text.isspace():
+            report("empty", f"{piece.path}, line {line}: no text" if byte else _no_text(piece))
+        else:
+            yield Document(name, text, source.name)
 
 
 def _code(piece: Piece, source: SourceConfig, report: Report) -> Iterator[Document]:
@@ -119,9 +128,13 @@ def _one(
         report("format", f"{piece.path} cannot be read as {piece.kind}: {error}")
         return
     if not text or text.isspace():
-        report("empty", f"{piece.path} has no text")
+        report("empty", _no_text(piece))
     else:
         yield Document(piece.name, text, source.name)
+
+
+def _no_text(piece: Piece) -> str:
+    return f"{piece.path} has no text"
 
 
 READERS: dict[str, Reader] = {

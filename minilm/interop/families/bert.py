@@ -127,7 +127,7 @@ BERT = Family(
     config=partial(_config, prefix="bert.", head=_BERT_HEAD),
     describe=_describe,
     pieces=partial(_pieces, prefix="bert.", head=_BERT_HEAD),
-    needs={"architecture": ("bert",), "padding_id": (-1,)},
+    needs={"architecture": ("bert",), "position": ("learned",), "padding_id": (-1,)},
     prefix="bert.",
     copies=_COPIES,
     left_out=_LEFT_OUT,
@@ -145,6 +145,7 @@ ROBERTA = Family(
     pieces=partial(_pieces, prefix="roberta.", head=_ROBERTA_HEAD),
     needs={
         "architecture": ("bert",),
+        "position": ("learned",),
         "padding_id": range(2**31),
         "activation": ("gelu_exact",),
     },

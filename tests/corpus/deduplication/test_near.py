@@ -149,3 +149,10 @@ def test_mistakes(settings: dict) -> None:
     with pytest.raises(MinilmError, match=f"{name} = .* of near-duplicates: must be a whole"):
         MinHashConfig(**settings)
     assert MinHashConfig(seed=2**70).seed == 2**70
+
+
+def test_no_texts_have_no_signatures_and_no_bands() -> None:
+    config = MinHashConfig(bands=3, rows=2)
+    assert signatures([], config).shape == (0, 6)
+    assert bands(signatures([], config), config).shape == (0, 3)
+    assert list(near_duplicates([], config)) == []

@@ -154,6 +154,30 @@ def test_a_file_of_another_size_is_refused(corpus: Path, name: str) -> None:
         open_shards(corpus)
 
 
+@pytest.mark.parametrize("how", ["cut", "gone"])
+def test_a_shard_that_shrinks_while_it_is_used_is_refused(corpus: Path, how: str) -> None:
+    # Where a map has no file behind it, reading would kill the process.
+    train = open_shards(corpus).train
+    path = corpus / train.shards[1].file
+    if how == "cut":
+        os.truncate(path, path.stat().st_size - 1)
+    else:
+        path.unlink()
+    why = "was cut short while it was in use" if how == "cut" else "no such file"
+    first, end = train.starts[1:3].tolist()
+    for read in (
+        lambda: train[np.array([0, first])],
+        lambda: train[first - 1 : first + 1],
+        lambda: train.document(train.shards[0].documents),
+        lambda: np.asarray(train),
+    ):
+        with pytest.raises(MinilmError, match=f"{train.shards[1].file}.*{why}"):
+            read()
+    # The others are as good as before.
+    assert len(train[:first]) == first
+    assert len(train[end:]) == len(train) - end
+
+
 def test_digests_are_computed_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     true = checking.sha256

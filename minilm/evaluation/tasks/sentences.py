@@ -1,0 +1,142 @@
+"""The words and sentences that the embedded tasks are made of, written for this project."""
+
+from __future__ import annotations
+
+__all__ = ["NOUNS", "PLACES", "SENSE", "VERBS"]
+
+# Singular, plural.
+NOUNS = (
+    ("key", "keys"),
+    ("book", "books"),
+    ("letter", "letters"),
+    ("teacher", "teachers"),
+    ("window", "windows"),
+    ("method", "methods"),
+    ("module", "modules"),
+    ("function", "functions"),
+    ("table", "tables"),
+    ("garden", "gardens"),
+    ("river", "rivers"),
+    ("road", "roads"),
+    ("doctor", "doctors"),
+    ("picture", "pictures"),
+    ("engine", "engines"),
+    ("object", "objects"),
+    ("value", "values"),
+    ("tree", "trees"),
+    ("bridge", "bridges"),
+    ("player", "players"),
+)
+PLACES = ("near", "behind", "beside", "above", "next to", "in front of", "belonging to", "without")
+# As they follow a singular, as they follow a plural.
+VERBS = (("is", "are"), ("was", "were"), ("has", "have"), ("does", "do"))
+
+# A sentence without its last word, the word, and three that do not belong there.
+SENSE = (
+    (
+        "It was raining hard, so before she left the house she took an",
+        "umbrella",
+        "apple",
+        "oven",
+        "island",
+    ),
+    ("The baker put the dough into the hot", "oven", "river", "pocket", "garden"),
+    ("He was so thirsty that he drank three glasses of", "water", "sand", "paper", "music"),
+    ("The library was closed, so nobody could borrow a", "book", "cloud", "spoon", "river"),
+    ("After a long day of work in the fields the farmer went to", "bed", "glue", "noon", "salt"),
+    ("The cat climbed up and sat on the highest branch of the", "tree", "soup", "letter", "song"),
+    ("She had lost her key and could not open the", "door", "rain", "bread", "voice"),
+    ("At night the sky was clear and full of", "stars", "shoes", "forks", "tables"),
+    (
+        "The sailors pulled up the anchor, and the wind filled the",
+        "sails",
+        "books",
+        "cups",
+        "roads",
+    ),
+    ("He cut the bread with a sharp", "knife", "cloud", "pillow", "song"),
+    (
+        "The snow lay deep, and the children built a white man out of",
+        "snow",
+        "wood",
+        "glass",
+        "milk",
+    ),
+    (
+        "They saved for years, and at last the family bought a house with a small",
+        "garden",
+        "comma",
+        "sneeze",
+        "minute",
+    ),
+    ("The violin was out of tune, so nobody enjoyed the", "music", "weather", "ladder", "salad"),
+    ("Her brother had the same mother and the same", "father", "window", "kettle", "street"),
+    (
+        "The bridge had fallen, so nobody could get to the other side of the",
+        "river",
+        "story",
+        "dinner",
+        "shirt",
+    ),
+    ("It was dark in the cellar, and she lit a", "candle", "potato", "carpet", "question"),
+    ("The shop sold bread, cheese, milk and", "butter", "thunder", "oceans", "grammar"),
+    ("He wrote the address on the envelope and glued on a", "stamp", "horse", "window", "tune"),
+    ("In winter the lake was covered with thick", "ice", "fire", "ink", "noise"),
+    ("The bird had built its nest and laid three", "eggs", "doors", "ideas", "wheels"),
+    ("Her watch had stopped, and she had to ask him for the", "time", "colour", "salt", "sea"),
+    (
+        "The train was late, and the people waited for it at the",
+        "station",
+        "recipe",
+        "mirror",
+        "sleeve",
+    ),
+    (
+        "The pupils were quiet when they heard the steps of their",
+        "teacher",
+        "pencil",
+        "summer",
+        "sugar",
+    ),
+    ("He was hungry, but there was nothing left to", "eat", "sing", "paint", "read"),
+    ("The old dog could no longer see, since it had become", "blind", "wooden", "early", "sweet"),
+    ("She fell from the ladder and broke her", "leg", "hope", "soup", "shadow"),
+    ("The farmer milked the", "cow", "fence", "hill", "barn"),
+    ("To put out the fire they carried buckets full of", "water", "straw", "paper", "oil"),
+    ("The king wore on his head a golden", "crown", "boot", "ship", "drum"),
+    ("It was too cold in the room, so she closed the", "window", "recipe", "dream", "lesson"),
+    (
+        "The two friends had quarrelled, and for a week they did not",
+        "speak",
+        "boil",
+        "rust",
+        "melt",
+    ),
+    ("The soup was too hot, so he burned his", "tongue", "hat", "letter", "coat"),
+    ("He measured the board twice before he cut it with the", "saw", "comb", "flute", "brush"),
+    ("The doctor told her to take the medicine three times a", "day", "mile", "pound", "song"),
+    (
+        "The answer was wrong, and so he had to do the exercise once",
+        "more",
+        "blue",
+        "under",
+        "tall",
+    ),
+    ("The ship sank to the bottom of the", "sea", "sky", "roof", "page"),
+    ("Spring came, and the apple trees were in full", "bloom", "debt", "speed", "doubt"),
+    ("The guests had all gone, and she washed the", "dishes", "stairs", "clouds", "news"),
+    (
+        "He could not sleep, because the neighbours made so much",
+        "noise",
+        "silence",
+        "shade",
+        "wool",
+    ),
+    (
+        "The road was long and steep, and at the top they sat down to",
+        "rest",
+        "rain",
+        "shrink",
+        "rust",
+    ),
+)

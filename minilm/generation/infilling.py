@@ -1,0 +1,127 @@
+"""What belongs between two texts: a prompt of both, and the middle as it is written.
+
+    P prefix  S suffix  M -> middle, until the end-of-text token
+
+P, S and M are the special tokens of a model that was trained to fill in the middle
+(`minilm.objectives.middle`). The whole prompt has to stay in sight, so the middle ends at
+the latest where the context does. Of sides that leave too little room, the far ends go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from numpy.typing import NDArray
+
+from minilm import rng
+from minilm.errors import MinilmError
+from minilm.generation.generate import generate
+from minilm.generation.pretrained import Pretrained
+from minilm.objectives.middle import Cut, Marks, Parts, encode
+from minilm.tokenizers import StreamDecoder
+
+__all__ = ["fill", "fitted_sides"]
+
+
+def fill(
+    model: Pretrained,
+    prefix: str,
+    suffix: str,
+    *,
+    max_tokens: int = 300,
+    temperature: float = 0.8,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int = 0,
+) -> Iterator[str]:
+    """Yield what belongs between `prefix` and `suffix`, piece by piece, never half a character.
+
+    It ends where the model says that the middle has met the suffix, or after `max_tokens`
+    tokens, or where its context is full; the latter two are told in `model.notes`.
+
+    Parameters
+    ----------
+    model : Pretrained
+        Trained with the objective fill_in_middle.
+    prefix, suffix : str
+        Either may be empty.
+    temperature, top_k, top_p, seed
+        As in `Pretrained.stream`.
+
+    Raises
+    ------
+    MinilmError
+        If the model's tokenizer lacks the special tokens, a text has a character unknown to
+        it, or an option is out of range.
+    """
+    if max_tokens < 0:
+        raise MinilmError(f"max_tokens is {max_tokens}; choose a number from 0 up")
+    marks = Marks.of(model.tokenizer)
+    whole = encode(Cut(prefix, "", suffix), model.tokenizer)
+    room = model.model.config.block_size - (len(marks) - 1)
+    if room < 1:
+        raise MinilmError(
+            f"the model's context of {model.model.config.block_size} tokens has no room for "
+            f"the {len(marks) - 1} marks of a hole"
+        )
+    parts = fitted_sides(whole, room, max_tokens)
+    if parts is not whole:
+        model.notes.append(
+            f"prefix and suffix have {len(whole.prefix)} and {len(whole.suffix)} tokens and the "
+            f"context {model.model.config.block_size}: the model sees the last "
+            f"{len(parts.prefix)} and the first {len(parts.suffix)}"
+        )
+    prompt = parts.arranged(marks)[:-1]
+    # A forward pass over the whole context predicts one token more.
+    most = min(max_tokens, room - len(parts.prefix) - len(parts.suffix) + 1)
+    tokens = generate(
+        model.model,
+        prompt,
+        rng=rng.generator(seed, 0, "fill"),
+        max_tokens=most,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+    )
+    return _text(model, tokens, marks.end, most)
+
+
+def fitted_sides(parts: Parts, room: int, wanted: int) -> Parts:
+    """The sides, so that `wanted` tokens of middle, but no more than a third of the room for
+    all three, find place beside them; what is too long loses its far end.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ids = np.arange(100)
+    >>> parts = Parts(ids[:40], ids[:0], ids[:10])
+    >>> [len(part) for part in fitted_sides(parts, room=45, wanted=300)]
+    [20, 0, 10]
+    """
+    most = room - min(wanted, room // 3)
+    n_prefix, n_suffix = len(parts.prefix), len(parts.suffix)
+    if n_prefix + n_suffix <= most:
+        return parts
+    n_prefix = max(most - n_suffix, min(n_prefix, most - most // 2))
+    n_suffix = most - n_prefix
+    return Parts(_last(parts.prefix, n_prefix), parts.middle, parts.suffix[:n_suffix])
+
+
+def _last(ids: NDArray, n: int) -> NDArray:
+    return ids[len(ids) - n :]
+
+
+def _text(model: Pretrained, tokens: Iterator[int], end: int, most: int) -> Iterator[str]:
+    decoder = StreamDecoder(model.tokenizer)
+    for token in tokens:
+        if token == end:
+            break
+        if piece := decoder.feed([token]):
+            yield piece
+    else:
+        model.notes.append(
+            f"the middle was cut off after {most} tokens, before it had met the suffix; allow "
+            "more, or give shorter sides"
+        )
+    if piece := decoder.flush():
+        yield piece

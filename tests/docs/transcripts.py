@@ -1,0 +1,94 @@
+"""Renews the transcripts of the pages: what their commands print.
+
+    python tests/docs/transcripts.py docs/masked.md [FOLDER]
+
+A transcript is a ``console`` block behind a comment that readers do not see:
+
+    <!-- transcript -->
+
+Each line that begins with ``$ `` is run, in FOLDER or a new one, in the order of the page; what
+stood below it gives way to what it prints. Other lines that begin with ``$ `` on the page are run
+too, so that a transcript may use what an earlier block made.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Call", "calls", "renewed"]
+
+MARK = "<!-- transcript -->"
+BLOCK = re.compile(rf"(?P<mark>{MARK}\n)?^```console\n(?P<text>.*?)^```$", re.M | re.S)
+
+
+class Call(NamedTuple):
+    """A command of a page and what the page says that it prints; None if it says nothing."""
+
+    command: str
+    printed: str | None
+
+
+def calls(page: str) -> Iterator[Call]:
+    """The commands of a page's console blocks, in order."""
+    for match in BLOCK.finditer(page):
+        for part in re.split(r"^\$ ", match["text"], flags=re.M)[1:]:
+            command, _, printed = part.replace("\\\n", " ").partition("\n")
+            yield Call(command, printed if match["mark"] else None)
+
+
+def renewed(page: str, run: Callable[[str], str]) -> str:
+    """The page with its transcripts made anew; `run` gives what a command prints."""
+
+    def block(match: re.Match[str]) -> str:
+        text = "```console\n"
+        for part in re.split(r"^\$ ", match["text"], flags=re.M)[1:]:
+            command = re.match(r"(?:[^\n]*\\\n)*[^\n]*\n", part)
+            assert command, part
+            printed = run(command[0].replace("\\\n", " ").strip())
+            lines = [line.rstrip() for line in printed.strip("\n").split("\n")]
+            text += f"$ {command[0]}" + "".join(f"{line}\n" for line in lines)
+        return f"{match['mark']}{text}```" if match["mark"] else match[0]
+
+    return BLOCK.sub(block, page)
+
+
+def _in_folder(folder: Path) -> Callable[[str], str]:
+    def run(command: str) -> str:
+        words = shlex.split(command)
+        target = None
+        if ">" in words:
+            target, words = folder / words[words.index(">") + 1], words[: words.index(">")]
+        if words[0] == "minilm":
+            words = [sys.executable, "-m", "minilm.cli", *words[1:]]
+        elif words[0] == "python":
+            words[0] = sys.executable
+        environment = {**os.environ, "COLUMNS": "80"}
+        done = subprocess.run(
+            words, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        )
+        if target:
+            target.write_text(done.stdout, encoding="utf-8")
+        return done.stdout
+
+    return run
+
+
+def main() -> None:
+    """Rewrite a page in place."""
+    page = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(sys.argv[2] if len(sys.argv) > 2 else made)
+        text = renewed(page.read_text(encoding="utf-8"), _in_folder(folder))
+    page.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

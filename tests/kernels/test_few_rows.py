@@ -1,0 +1,105 @@
+"""Products of a few rows: against the tiles of `product`, bit for bit, and against float64."""
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minilm.kernels import few_rows, half_weights, linear
+from minilm.reference import half_weights as reference
+from minilm.reference.half_weights import narrow, widen
+
+SIZES = st.sampled_from([1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 64, 127, 128, 129, 131, 260])
+
+
+def _arrays(n, size, columns, dtype=np.float32, seed=0):
+    normal = np.random.default_rng(seed).standard_normal
+    return [normal(shape).astype(dtype) for shape in ((n, size), (size, columns), (columns,))]
+
+
+def _product(x, weight, bias):
+    y = np.full((len(x), weight.shape[1]), np.nan, x.dtype)
+    few_rows.product(x, weight, y, bias)
+    return y
+
+
+def _tiles(x, weight, bias):
+    y = np.empty((len(x), weight.shape[1]), x.dtype)
+    linear.product(x, weight, y, bias)
+    return y
+
+
+@given(n=st.integers(1, 16), size=SIZES, columns=SIZES, dtype=st.sampled_from(["f4", "f8"]))
+def test_by_rows_the_bits_are_those_of_the_tiles(n, size, columns, dtype):
+    x, weight, bias = _arrays(n, size, columns, dtype)
+    assert np.array_equal(_product(x, weight, bias), _tiles(x, weight, bias))
+    assert np.array_equal(_product(x, weight, None), _tiles(x, weight, None))
+
+
+@given(n=st.integers(1, 16), size=SIZES, columns=SIZES, dtype=st.sampled_from(["f4", "f8"]))
+def test_by_columns_the_error_is_of_rounding(n, size, columns, dtype):
+    x, weight, bias = _arrays(n, size, columns, dtype)
+    exact = x.astype(np.longdouble) @ weight + bias
+    scale = np.abs(x).astype(float) @ np.abs(weight) + np.abs(bias)
+    y = _product(x, np.asfortranarray(weight), bias)
+    assert (np.abs(y - exact) <= 8 * np.finfo(dtype).eps * scale).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_row_has_the_same_bits_alone_and_among_others_on_any_threads(order):
+    x, weight, bias = _arrays(13, 300, 1100)
+    weight = np.asarray(weight, order=order)
+    together, before = _product(x, weight, bias), numba.get_num_threads()
+    try:
+        for threads in range(1, before + 1):
+            numba.set_num_threads(threads)
+            assert np.array_equal(_product(x, weight, bias), together)
+            for i in range(13):
+                assert np.array_equal(_product(x[i : i + 1], weight, bias)[0], together[i])
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_views_and_read_only_arrays():
+    x, weight, bias = _arrays(3, 70, 90)
+    expected = _tiles(np.ascontiguousarray(x[:, :40]), np.ascontiguousarray(weight[:40, 5:55]),
+                      bias[5:55].copy())  # fmt: skip
+    for array in (x, weight, bias):
+        array.flags.writeable = False
+    y, _ = linear.forward(x[:, :40], weight[:40, 5:55], bias[5:55])
+    assert np.array_equal(y, expected)
+    y, _ = linear.forward(x[:, :40], weight[:40, 5:55][:, ::-1], bias[5:55][::-1])
+    np.testing.assert_allclose(y, expected[:, ::-1], rtol=0, atol=1e-5)
+
+
+def test_strips_keep_all_threads_busy():
+    for chains, n, threads in ((6, 3072, 8), (24, 768, 4), (6, 768, 2), (1, 4096, 2)):
+        strips = few_rows._strips(chains, n, threads)
+        rounds = -(-chains * strips // threads)
+        assert chains * strips >= 0.9 * rounds * threads
+    assert few_rows._strips(6, 768, 2) == 1
+    assert few_rows._strips(1, 100, 64) == 1
+
+
+@given(n=st.integers(1, 20), size=SIZES, columns=SIZES, order=st.sampled_from("CF"))
+def test_half_weights_are_the_widened_ones(n, size, columns, order):
+    x, weight, bias = _arrays(n, size, columns)
+    half = np.asarray(narrow(weight), order=order)
+    y = half_weights.linear(x, half, bias)
+    whole = np.asarray(widen(half), order=order)
+    assert np.array_equal(y, linear.forward(x, whole, bias)[0])
+    expected = reference.linear(x.astype(float), half, bias)
+    scale = np.abs(x).astype(float) @ np.abs(whole) + np.abs(bias)
+    assert (np.abs(y - expected) <= 8e-7 * scale).all()
+
+
+def test_narrowing_rounds_to_the_nearest_and_to_even():
+    one, step = np.float32(1), np.float32(2**-7)
+    x = np.array([one, one + step / 2, one + 1.5 * step, one + 0.51 * step, np.inf, -0.0])
+    assert widen(narrow(x.astype(np.float32))).tolist() == [
+        1.0, 1.0, 1 + 2 * float(step), 1 + float(step), np.inf, 0.0,
+    ]  # fmt: skip
+    assert np.isnan(widen(narrow(np.array([np.nan], np.float32))))[0]
+    y = np.random.default_rng(0).standard_normal(999).astype(np.float32)
+    assert (np.abs(widen(narrow(y)) - y) <= np.abs(y) / 256).all()
