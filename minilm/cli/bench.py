@@ -32,7 +32,7 @@ class Bench:
     """
 
     examples: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("minilm bench", "measure how fast this machine trains and writes"),
+        ("minilm bench", "measure how fast this machine is"),
         ("minilm bench --torch", ""),
         ("minilm bench --seconds 0.5 --json", ""),
     )

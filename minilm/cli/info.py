@@ -25,7 +25,7 @@ class Info:
     """
 
     examples: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("minilm info", "see what limits the speed on this machine"),
+        ("minilm info", "see what limits this machine"),
         ("minilm info --json", ""),
     )
 

@@ -96,8 +96,8 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _commands() -> dict[str, type[Command]]:
-    from minilm.cli.classify import Classify
     from minilm.cli.bench import Bench
+    from minilm.cli.classify import Classify
     from minilm.cli.compare import Compare
     from minilm.cli.corpus import Corpus
     from minilm.cli.describe import Describe

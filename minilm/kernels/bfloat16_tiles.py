@@ -25,11 +25,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from minilm.kernels.bfloat16 import CAN_ROUND, LANES, TILE, words_at
 from minilm.kernels.jit import helper
-from minilm.kernels.vectors import constant, has
+from minilm.kernels.vectors import constant, emitted, has
 
 __all__ = ["AMX", "DOT", "SIDE", "begin", "end", "engines", "multiply"]
 
@@ -64,7 +63,7 @@ def _call(builder: Any, name: str, *arguments: Any) -> None:
     builder.call(function, arguments)
 
 
-@intrinsic
+@emitted
 def _configure(typingctx, shape):
     """The sizes of the matrix unit's registers."""
 
@@ -77,7 +76,7 @@ def _configure(typingctx, shape):
     return types.void(shape), codegen
 
 
-@intrinsic
+@emitted
 def _release(typingctx):
     """Registers that nobody uses need not be saved when the thread is interrupted."""
 
@@ -246,7 +245,7 @@ def _engine(available: bool, emit: Any) -> Any:
         )
         return signature, codegen
 
-    return intrinsic(tile)
+    return emitted(tile)
 
 
 _amx_tile = _engine(_CAN_AMX, _by_matrix_unit)

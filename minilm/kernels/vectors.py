@@ -22,6 +22,7 @@ __all__ = [
     "Emitter",
     "copy_8",
     "dot",
+    "emitted",
     "has",
     "largest",
     "memory",
@@ -32,7 +33,7 @@ __all__ = [
 _config: Any = numba.config
 
 
-def _emitted(function: Any) -> Any:
+def emitted(function: Any) -> Any:
     """An intrinsic; to type checkers, which cannot know how kernels call it, anything."""
     return intrinsic(function)
 
@@ -110,7 +111,7 @@ class Emitter:
         return self.builder.shuffle_vector(a, b, ir.Constant(kind, lanes))
 
 
-@_emitted
+@emitted
 def part(typingctx, x, first, size):
     """``x[first : first + size]`` for an x that outlives it, such as a kernel's argument.
 
@@ -134,7 +135,7 @@ def part(typingctx, x, first, size):
     return kind(x, types.intp, types.intp), codegen
 
 
-@_emitted
+@emitted
 def memory(typingctx, x):
     """The memory of x from its first element on, as one axis, whatever the strides of x.
 
@@ -156,7 +157,7 @@ def memory(typingctx, x):
     return kind(x), codegen
 
 
-@_emitted
+@emitted
 def copy_8(typingctx, x, x0, y, y0):
     """Copies eight numbers of x from x0 on to y from y0 on, all read before one is written."""
 
@@ -171,7 +172,7 @@ def copy_8(typingctx, x, x0, y, y0):
     return types.void(x, types.intp, y, types.intp), codegen
 
 
-@_emitted
+@emitted
 def transpose_square(typingctx, x, x0, x_row, y, y0, y_row):
     """y[j, i] = x[i, j] for a square of as many rows as a vector has lanes.
 
@@ -232,7 +233,7 @@ def _across(emit: Emitter, vector: Any, combine: Any) -> Any:
     return emit.builder.extract_element(vector, ir.Constant(_INT32, 0))
 
 
-@_emitted
+@emitted
 def largest(typingctx, x, x0, n_vectors):
     """The largest of n_vectors full vectors of x from x0 on; NaN is passed over."""
 
@@ -252,7 +253,7 @@ def largest(typingctx, x, x0, n_vectors):
     return x.dtype(x, types.intp, types.intp), codegen
 
 
-@_emitted
+@emitted
 def dot(typingctx, a, a0, b, b0, n_vectors):
     """The sum of products of n_vectors full vectors of a and b, from a0 and b0 on.
 

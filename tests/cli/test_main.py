@@ -66,8 +66,9 @@ def test_version(capsys):
         (["pretrian"], "no command 'pretrian'; did you mean 'pretrain'?"),
         (
             ["--jsn"],
-            "no option '--jsn'; choose from compare, corpus, describe, export, golden, gradcheck, "
-            "import, pretrain, sample, tokenizer",
+            "no option '--jsn'; choose from bench, classify, compare, corpus, describe, embed, "
+            "evaluate, export, fill, finetune, golden, gradcheck, import, info, pairs, pretrain, "
+            "sample, search, tokenizer",
         ),
         (["pretrain", "--sed", "3"], "unknown: --sed, 3; did you mean --seed?"),
         (["pretrain", "--seed", "x"], "--seed: 'x' is not a whole number; see minilm pretrain"),

@@ -38,5 +38,5 @@ def test_lines_at_fault(tmp_path: Path, data: bytes, message: str) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(MinilmError, match=r"cannot read .*nothing\.jsonl: no such file"):
         list(records(tmp_path / "nothing.jsonl"))
-    with pytest.raises(MinilmError, match="cannot read .*directory"):
+    with pytest.raises(MinilmError, match=r"cannot read .*directory"):
         list(records(tmp_path))
