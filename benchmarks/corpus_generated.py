@@ -17,6 +17,7 @@ rejects are compared with the truth:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import json
 import math
@@ -73,25 +74,37 @@ def build(folder: Path, workers: int) -> dict[str, Any]:
     command += ["--workers", str(workers)] if workers else []
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    peak = 0
+    peak = resident = 0
     while process.poll() is None:
-        peak = max(peak, _memory(process.pid))
+        held, mapped_too = _memory(process.pid)
+        peak, resident = max(peak, held), max(resident, mapped_too)
         time.sleep(0.2)
     if process.returncode:
         raise SystemExit(f"the build ended with {process.returncode}")
-    return {"seconds": time.perf_counter() - started, "peak_bytes": peak}
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "peak_bytes": peak, "resident_bytes": resident}
 
 
-def _memory(pid: int) -> int:
-    """Of a process and those it started; what they share is counted for each of them."""
-    total = 0
-    try:
+def _memory(pid: int) -> tuple[int, int]:
+    """What a process and those it started hold of their own, and with it pages of files that
+    they have mapped: the system's cache, which it takes back when memory runs short."""
+    held = resident = 0
+    with contextlib.suppress(psutil.NoSuchProcess, OSError):
         parent = psutil.Process(pid)
         for process in [parent, *parent.children(recursive=True)]:
-            total += process.memory_info().rss
-    except psutil.NoSuchProcess:
-        pass
-    return total
+            rss = process.memory_info().rss
+            resident += rss
+            held += _anonymous(process.pid) or rss
+    return held, resident
+
+
+def _anonymous(pid: int) -> int:
+    """Bytes that belong to no file, where the system tells; else 0."""
+    path = Path(f"/proc/{pid}/smaps_rollup")
+    for line in path.read_text().splitlines() if path.exists() else ():
+        if line.startswith("Anonymous:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def rejected(corpus: Path, step: str) -> Iterator[dict[str, Any]]:
@@ -233,7 +246,7 @@ def table(result: dict[str, Any]) -> str:
         lines.append(f"{stage['stage']:15}{stage['seconds']:9.2f}{seconds:12.2f}{rates}")
     lines.append(
         f"\n{result['megabytes']:,.0f} MB in {result['seconds']:.0f} s; all processes together "
-        f"held {result['peak_bytes'] / 1e6:.0f} MB at most"
+        f"held {result['peak_bytes'] / 1e6:.0f} MB of their own at most"
     )
     return "\n".join(lines)
 

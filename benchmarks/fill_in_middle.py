@@ -1,6 +1,6 @@
 """Fill-in-the-middle beside next tokens: ``python -m benchmarks.fill_in_middle``.
 
-    python -m benchmarks.fill_in_middle [--seeds 1 2] [--steps 1500] [--json]
+    python -m benchmarks.fill_in_middle [--seeds 1] [--steps 6000] [--json]
 
 Two models of one size see the same windows of the standard library's sources for the same
 number of steps; one has half of its documents rearranged. Both are then judged on held-out
@@ -10,8 +10,9 @@ files, which neither has seen:
     middles         bits per byte of the middle of a window cut at two characters. The model
                     of next tokens has the prefix; the other has prefix and suffix.
     lines           of 1 to 12 characters missing within a line, the share that greedy
-                    decoding restores exactly. The model of next tokens is told their length;
-                    the other has to stop by itself.
+                    decoding writes first
+    and stops       the share after which it also stops, which the model of next tokens has
+                    no way to do
 
 Seeds differ in initial parameters and in the windows drawn: how far their figures lie apart
 is what chance does.
@@ -46,7 +47,7 @@ from minilm.optim.adamw import AdamW
 from minilm.optim.config import OptimizerConfig
 
 OBJECTIVES = ("next_token", "fill_in_middle")
-FIGURES = ("left_to_right", "middles", "lines")
+FIGURES = ("left_to_right", "middles", "lines", "stops")
 VOCABULARY = 2048
 WINDOWS = 400  # of held-out text, and holes in it
 LINES = 300
@@ -125,14 +126,14 @@ def holes_in_lines(text: Text, n: int = LINES) -> list[Cut]:
     return found
 
 
-def restored(model: Pretrained, hole: Cut, *, both: bool) -> bool:
-    """Whether greedy decoding gives the middle, and with both sides nothing after it."""
+def restored(model: Pretrained, hole: Cut, *, both: bool) -> tuple[bool, bool]:
+    """Whether greedy decoding begins with the middle, and whether that is all it writes."""
     most = len(hole.middle.encode()) + 1  # a token is a byte at least, and one to stop
     if both:
-        filled = fill(model, hole.prefix, hole.suffix, max_tokens=most, temperature=0)
-        return "".join(filled) == hole.middle
+        written = "".join(fill(model, hole.prefix, hole.suffix, max_tokens=most, temperature=0))
+        return written.startswith(hole.middle), written == hole.middle
     written = model.generate(hole.prefix, max_tokens=most, temperature=0)
-    return written.startswith(hole.middle)
+    return written.startswith(hole.middle), False
 
 
 def judge(text: Text, task: FillInMiddle, name: str, model: GPT) -> dict[str, float]:
@@ -146,7 +147,8 @@ def judge(text: Text, task: FillInMiddle, name: str, model: GPT) -> dict[str, fl
     return {
         "left_to_right": plain["val_bpb"],
         "middles": float(nats.sum() / np.log(2) / sum(hole.n_bytes for hole in holes)),
-        "lines": statistics.mean(hits),
+        "lines": statistics.mean(hit for hit, _ in hits),
+        "stops": statistics.mean(stopped for _, stopped in hits),
     }
 
 
@@ -163,7 +165,7 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     )
     rows = []
     for seed in options.seeds:
-        for name in OBJECTIVES:
+        for name in options.objectives:
             task = objective(text, name, seed, config, options.batch_size)
             model, seconds = train(task, config, seed, options.steps)
             row = {"objective": name, "seed": seed, "steps": options.steps, "seconds": seconds}
@@ -174,12 +176,15 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows, and for each objective the mean."""
-    lines = [f"{'':16}{'seed':>6}{'left to right':>16}{'middles':>10}{'lines':>8}"]
+    lines = [f"{'':16}{'seed':>6}{'left to right':>16}{'middles':>10}{'lines':>8}{'and stops':>11}"]
     for name in OBJECTIVES:
         mine = [row for row in rows if row["objective"] == name]
+        if not mine:
+            continue
         means = {key: statistics.mean(row[key] for row in mine) for key in FIGURES}
         for row in [*mine, {"objective": name, "seed": "mean", **means}]:
             figures = f"{row['left_to_right']:16.4f}{row['middles']:10.4f}{row['lines']:8.1%}"
+            figures += f"{row['stops']:11.1%}"
             lines.append(f"{name:16}{row['seed']!s:>6}{figures}")
     return "\n".join(lines)
 
@@ -191,8 +196,9 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--objectives", choices=OBJECTIVES, nargs="+", default=OBJECTIVES)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--block-size", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)

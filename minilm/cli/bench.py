@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from minilm.cli.bar import showing
 from minilm.cli.formatting import count, share, to_json
 from minilm.cli.options import POSITIVE, described
 from minilm.errors import MinilmError
@@ -53,6 +52,8 @@ class Bench:
             _require_torch()
         steps = [*MEASURES.items(), *(THEIRS.items() if self.torch else ())]
         found: dict[str, dict[str, Any]] = {}
+        from minilm.cli.bar import showing
+
         with showing(sys.stderr) as bar:
             for done, (name, measure) in enumerate(steps):
                 bar.show(name, done / len(steps), steady=True)

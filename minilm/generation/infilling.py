@@ -1,10 +1,12 @@
 """What belongs between two texts: a prompt of both, and the middle as it is written.
 
-    P prefix  S suffix  M -> middle, until the end-of-text token
+    P  S suffix  M prefix -> middle, until the end-of-text token
 
 P, S and M are the special tokens of a model that was trained to fill in the middle
-(`minilm.objectives.middle`). The whole prompt has to stay in sight, so the middle ends at
-the latest where the context does. Of sides that leave too little room, the far ends go.
+(`minilm.objectives.middle`). Of the two forms that it knows this is the one with the suffix
+first: the middle then follows its prefix, as in any text. The whole prompt has to stay in
+sight, so the middle ends at the latest where the context does. Of sides that leave too little
+room, the far ends go.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ def fill(
             f"context {model.model.config.block_size}: the model sees the last "
             f"{len(parts.prefix)} and the first {len(parts.suffix)}"
         )
-    prompt = parts.arranged(marks)[:-1]
+    prompt = parts.arranged(marks, suffix_first=True)[:-1]
     # A forward pass over the whole context predicts one token more.
     most = min(max_tokens, room - len(parts.prefix) - len(parts.suffix) + 1)
     tokens = generate(

@@ -1,7 +1,10 @@
 """Held-out middles, and what a model loses on them.
 
-    both sides     P prefix S suffix M | middle        scored: the middle's tokens
+    both sides     P S suffix M prefix | middle        scored: the middle's tokens
     prefix only    prefix | middle                     the same tokens
+
+The suffix comes first, so that the middle follows its prefix at once: a model that has not
+seen much yet finds its way from the one to the other only so.
 
 The end-of-text token after the middle is left out of both: a model that goes from left to
 right is not asked where to stop. The tokens are the same, so the losses may be compared,
@@ -42,8 +45,8 @@ class Hole(NamedTuple):
         """What stands before the middle; without marks that is the prefix alone."""
         if marks is None:
             return np.asarray(self.parts.prefix, np.int64)
-        arranged = self.parts._replace(middle=self.parts.middle[:0]).arranged(marks)
-        return arranged[:-1]
+        empty = self.parts._replace(middle=self.parts.middle[:0])
+        return empty.arranged(marks, suffix_first=True)[:-1]
 
 
 def middle_nats(

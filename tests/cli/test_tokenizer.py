@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.style import Style
 
 from minilm.cli.main import main
 from minilm.cli.tokenizer_use import COLOURS
@@ -148,6 +149,7 @@ def test_show_in_colours(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor")):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR", raising=False)
+    Style.parse.cache_clear()  # which remembers the colours of another test's terminal
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     assert main(["tokenizer", "show", "the cat"]) == 0

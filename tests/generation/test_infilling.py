@@ -42,11 +42,13 @@ def _always(model: Pretrained, monkeypatch: pytest.MonkeyPatch, *tokens: int) ->
     return asked
 
 
-def test_the_prompt_is_the_first_published_form(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_prompt_is_the_published_form_with_the_suffix_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model = _pretrained()
     asked = _always(model, monkeypatch, MARKS.end)
     assert "".join(fill(model, "ab", "cd")) == ""
-    assert asked == [[MARKS.prefix, *b"ab", MARKS.suffix, *b"cd", MARKS.middle]]
+    assert asked == [[MARKS.prefix, MARKS.suffix, *b"cd", MARKS.middle, *b"ab"]]
     assert model.notes == []
 
 
@@ -71,7 +73,7 @@ def test_all_of_the_middle_stays_in_sight() -> None:
     # whole prompt were run again.
     model = _pretrained()
     text = "".join(fill(model, "ab", "cd", max_tokens=500, temperature=0))
-    prompt = [MARKS.prefix, *b"ab", MARKS.suffix, *b"cd", MARKS.middle]
+    prompt = [MARKS.prefix, MARKS.suffix, *b"cd", MARKS.middle, *b"ab"]
     tokens = list(prompt)
     while len(tokens) <= 32:
         logits, _ = model.model.forward(np.array([tokens]))
@@ -95,9 +97,9 @@ def test_sides_that_are_too_long_lose_their_far_ends(monkeypatch: pytest.MonkeyP
     asked = _always(model, monkeypatch, MARKS.end)
     list(fill(model, "abcdefghijklmnopqrstuvwxyz", "0123456789" * 3))
     (prompt,) = asked
-    assert bytes(prompt[1:11]) == b"qrstuvwxyz"
-    assert bytes(prompt[12:22]) == b"0123456789"
-    assert prompt[22] == MARKS.middle
+    assert bytes(prompt[2:12]) == b"0123456789"
+    assert prompt[12] == MARKS.middle
+    assert bytes(prompt[13:]) == b"qrstuvwxyz"
     assert "the model sees the last 10 and the first 10" in model.notes[0]
 
 

@@ -105,6 +105,9 @@ def test_unknown_operation_names_the_nearest():
 def test_every_file_has_cases_and_a_place_in_the_reading_order():
     files = set(Path(reference.__file__).parent.glob("*.py"))
     differentiable = {path.stem for path in files if "\ndef backward(" in path.read_text()}
-    assert set(OPERATIONS) == differentiable
+    # Mixed precision has no cases: difference quotients cannot follow rounding.
+    mixed = {name for name in differentiable if name.endswith("_bf16")}
+    assert set(OPERATIONS) == differentiable - mixed
+    assert {name.removesuffix("_bf16") for name in mixed} < set(OPERATIONS)
     names = {path.stem for path in files} - {"__init__", "cases"}
     assert all(f"`{name}`" in reference.__doc__ for name in names)
