@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from minilm.backend import ops
 from minilm.errors import MinilmError
 from minilm.models.model import Model
-from minilm.tokenizers import Tokenizer
+from minilm.tokenizers import BPETokenizer, Tokenizer
 
 __all__ = ["Gap", "Guess", "Masked"]
 
@@ -59,7 +59,8 @@ class Masked:
     step : int
         Of the checkpoint.
     mask : str
-        The name of that token.
+        The name of that token. Where a word's token has the space before it, as in byte-level
+        BPE, a space before the mask is part of the gap.
 
     Raises
     ------
@@ -87,6 +88,8 @@ class Masked:
         self.tokenizer = tokenizer
         self.step = step
         self.mask = found[0]
+        # Its tokens begin with the space before a word, so that goes into the gap as well.
+        self._gap = f" {self.mask}" if isinstance(tokenizer, BPETokenizer) else self.mask
 
     def fill(self, text: str, *, top: int = 5) -> list[Gap]:
         """The likeliest tokens for each mask of a text; all masks are seen as unknown.
@@ -120,7 +123,7 @@ class Masked:
 
     def complete(self, text: str) -> str:
         """The text with the likeliest token in each gap, each by itself."""
-        parts = text.split(self.mask)
+        parts = text.replace(self._gap, self.mask).split(self.mask)
         filled = [gap.guesses[0].token for gap in self.fill(text, top=1)]
         return "".join(part + token for part, token in zip(parts, [*filled, ""], strict=True))
 
@@ -143,7 +146,7 @@ class Masked:
         if np.count_nonzero(ids == mask) != text.count(self.mask):
             # Ours take the name of a special token for plain text.
             pieces: list[NDArray] = []
-            for part in text.split(self.mask):
+            for part in text.replace(self._gap, self.mask).split(self.mask):
                 pieces += [self.tokenizer.encode(part).astype(np.int64), np.array([mask])]
             ids = np.concatenate(pieces[:-1])
         block_size = self.model.config.block_size

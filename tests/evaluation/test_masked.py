@@ -9,7 +9,7 @@ from minilm.models.bert import BERT
 from minilm.models.bert_config import BERTConfig
 from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
-from minilm.tokenizers import BytesTokenizer
+from minilm.tokenizers import BPETokenizer, BytesTokenizer
 
 CONFIG = BERTConfig(vocab_size=258, block_size=12, n_layer=1, n_head=2, n_embd=8)
 TOKENIZER = BytesTokenizer(("<|endoftext|>", "[MASK]"))
@@ -45,6 +45,20 @@ def test_guesses_are_the_softmax_at_the_masks_without_special_tokens(masked: Mas
 def test_the_best_are_put_in(masked: Masked) -> None:
     first, second = (gap.guesses[0].token for gap in masked.fill("a[MASK]cd[MASK]!"))
     assert masked.complete("a[MASK]cd[MASK]!") == f"a{first}cd{second}!"
+
+
+def test_a_space_before_the_mask_is_in_the_gap_where_tokens_begin_with_it() -> None:
+    words = "one two three four five six " * 20
+    tokenizer = BPETokenizer.train([words], 280, special_tokens=("[MASK]",))
+    model = BERT(CONFIG.changed(vocab_size=tokenizer.vocab_size), seed=1)
+    masked = Masked(model, tokenizer)
+    ids = tokenizer.encode("two three four").tolist()
+    (gap,) = masked.fill("two [MASK] four", top=1)
+    assert gap.position == len(tokenizer.encode("two"))
+    assert len(ids) > gap.position + 1
+    assert masked.complete("two [MASK] four") == f"two{gap.guesses[0].token} four"
+    (after_two,) = masked.fill("two  [MASK]", top=1)
+    assert after_two.position == len(tokenizer.encode("two "))
 
 
 @pytest.mark.parametrize(
