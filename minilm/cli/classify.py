@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 
 from tyro.conf import Positional
 
-from minilm.cli.bar import showing
 from minilm.cli.formatting import printable, to_json
 from minilm.cli.options import COUNT, described
 from minilm.cli.progress import Silent
@@ -47,6 +46,8 @@ class Classify:
 
     def run(self) -> int:
         """Load, predict, print."""
+        from minilm.cli.bar import showing
+
         import minilm
 
         told = Silent(sys.stderr)

@@ -35,7 +35,7 @@ class Item:
     Attributes
     ----------
     where : str
-        For messages, such as "FILE:LINE".
+        For messages, such as ``FILE:LINE``.
     context : str
     continuations : tuple of str
         One of them: cloze. Several: multiple choice.

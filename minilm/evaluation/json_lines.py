@@ -14,7 +14,7 @@ __all__ = ["records"]
 
 
 def records(path: str | os.PathLike[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """("FILE:LINE", object) of each line that is not blank.
+    """(``FILE:LINE``, object) of each line that is not blank.
 
     Raises
     ------
