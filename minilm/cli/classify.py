@@ -46,9 +46,8 @@ class Classify:
 
     def run(self) -> int:
         """Load, predict, print."""
-        from minilm.cli.bar import showing
-
         import minilm
+        from minilm.cli.bar import showing
 
         told = Silent(sys.stderr)
         texts = self._texts()

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 __all__ = ["Call", "calls", "renewed"]
 
+ROOT = Path(__file__).parents[2]
 MARK = "<!-- transcript -->"
 BLOCK = re.compile(rf"(?P<mark>{MARK}\n)?^```console\n(?P<text>.*?)^```$", re.M | re.S)
 
@@ -70,7 +71,7 @@ def _in_folder(folder: Path) -> Callable[[str], str]:
             words = [sys.executable, "-m", "minilm.cli", *words[1:]]
         elif words[0] == "python":
             words[0] = sys.executable
-        environment = {**os.environ, "COLUMNS": "80"}
+        environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             words, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
         )
