@@ -149,7 +149,9 @@ def test_show_in_colours(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor")):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR", raising=False)
-    Style.parse.cache_clear()  # which remembers the colours of another test's terminal
+    # They remember the colours of another test's terminal.
+    Style.parse.cache_clear()
+    Style._add.cache_clear()
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     assert main(["tokenizer", "show", "the cat"]) == 0
