@@ -72,6 +72,7 @@ def warm_up(recipe: Recipe, text: Text) -> None:
     batch = task.batch(0)
     task.loss_and_gradients(model, batch, batch.n_targets)
     optimizer.update()
+    model.parameters.zero_gradients()
     task.evaluate(model)  # a full batch of windows, then one that is shorter
     if not isinstance(model, GPT):
         return
