@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, chisquare
 
 from minilm import rng
 from minilm.objectives.batch import IGNORED
 from minilm.objectives.config import MASK, UNITS, MaskedTokensConfig
 from minilm.objectives.masking import Alphabet, choose, hide, span_lengths
 from minilm.tokenizers import BPETokenizer, BytesTokenizer
+from tests import odds
 
 TEXT = "the quick_brown fox jumps over the lazy dog, twice; naïve foxes don't. " * 30
 TOKENIZER = BytesTokenizer(("<|endoftext|>", MASK))
@@ -25,7 +25,7 @@ def _windows(n: int, length: int, seed: int = 0) -> np.ndarray:
 
 def _fits(count: int, n: int, share: float) -> bool:
     """Whether a count agrees with a share, at odds of one in a thousand to be told it does not."""
-    return binomtest(int(count), int(n), share).pvalue > 1e-3
+    return odds.binomial(int(count), int(n), share) > 1e-3
 
 
 @pytest.mark.parametrize("unit", ["token", "word"])
@@ -50,7 +50,7 @@ def test_random_tokens_are_drawn_evenly_and_are_no_special_ones() -> None:
     inputs, _ = hide(_windows(300, 100), ALPHABET, config, rng.generator(2, 0, "masks"))
     counts = np.bincount(inputs.ravel(), minlength=258)
     assert counts[256:].sum() == 0
-    assert chisquare(counts[:256]).pvalue > 1e-3
+    assert odds.evenly(counts[:256]) > 1e-3
 
 
 @given(
@@ -76,7 +76,7 @@ def test_at_least_one_and_never_a_special_token(
 def test_every_position_is_chosen_equally_often() -> None:
     windows = np.tile(np.arange(40), (3000, 1))
     _, targets = hide(windows, ALPHABET, MaskedTokensConfig(), rng.generator(3, 0, "masks"))
-    assert chisquare((targets != IGNORED).sum(axis=0)).pvalue > 1e-3
+    assert odds.evenly((targets != IGNORED).sum(axis=0)) > 1e-3
 
 
 def test_words_are_of_letters_that_touch() -> None:
