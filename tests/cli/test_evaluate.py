@@ -141,6 +141,7 @@ def test_a_bad_line_is_named(run, tmp_path, capsys):
 
 
 def test_an_encoder_has_no_calibration_to_draw(run, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
     config = (Path(run) / "config.toml").read_text()
     head, _, tail = config.partition("[model]")
     tail = tail[tail.index("[optimizer]") :]
