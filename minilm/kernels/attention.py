@@ -174,7 +174,7 @@ def rows_of(x, b, h):
     return matrix(memory(x), first, x.strides[2] // x.itemsize, ONE)
 
 
-@kernel(parallel_from=50_000, strided=True)
+@kernel(parallel_from=50_000, strided=True, long=True)
 def _forward(
     q, k, v, y, lse, visible, masked, first, bounded, n_kv_head, size, causal, scale, limit,
     survival, k0, k1, n_parts,
@@ -195,7 +195,7 @@ def _forward(
             forward_head(head, *rows, lse[b, h], part, n_parts)
 
 
-@kernel(parallel_from=50_000, strided=True)
+@kernel(parallel_from=50_000, strided=True, long=True)
 def _backward(
     q, k, v, y, dy, dq, dk, dv, lse, visible, masked, first, bounded, n_kv_head, size, causal,
     scale, limit, survival, k0, k1,

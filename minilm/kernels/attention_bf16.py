@@ -55,7 +55,7 @@ def backward(
     return attention.run_backward(run, dy, saved, out, engines()[0])
 
 
-@kernel(parallel_from=50_000, strided=True)
+@kernel(parallel_from=50_000, strided=True, long=True)
 def _forward(
     q, k, v, y, lse, visible, masked, first, bounded, n_kv_head, size, causal, scale, limit,
     survival, k0, k1, n_parts, engine,
@@ -75,7 +75,7 @@ def _forward(
         end(engine)
 
 
-@kernel(parallel_from=50_000, strided=True)
+@kernel(parallel_from=50_000, strided=True, long=True)
 def _backward(
     q, k, v, y, dy, dq, dk, dv, lse, visible, masked, first, bounded, n_kv_head, size, causal,
     scale, limit, survival, k0, k1, engine,

@@ -73,7 +73,7 @@ def _grid(m: int, n: int, threads: int) -> tuple[int, int]:
     return min(costs)[1:]
 
 
-@kernel(parallel_from=250_000, strided=True)
+@kernel(parallel_from=250_000, strided=True, long=True)
 def _product(a, b, c, start, accumulate, engine, down, across):
     m, n = a.shape[0], b.shape[1]
     row_tiles, column_tiles = tiles(m, SIDE), tiles(n, SIDE)

@@ -1,4 +1,4 @@
-"""The decorators that compile every kernel, and where the compiled code is kept.
+"""The decorators that compile every kernel.
 
 `kernel` compiles a function that Python calls; `helper` one that only kernels call.
 Both release the GIL, divide as IEEE 754 does (no ZeroDivisionError, whose test would
@@ -6,41 +6,41 @@ keep a loop from using vectors), and let the compiler regroup sums and fuse mult
 with add. They never let it assume that NaN or infinity is absent: a diverged run must
 show.
 
-Compiled kernels are cached on disk, so that a machine compiles them once. Numba's own
-cache has three habits that do not fit here. It looks only at the file of the kernel,
-not at the helpers which that kernel calls, so the folder is named by a digest of all
-kernel sources and of the versions of Numba and NumPy. It writes beside the source,
-which may be read-only, so the folder is the user's: `MINILM_CACHE` if set, else
-`NUMBA_CACHE_DIR`, else the usual place of the platform. And it raises when the disk is
-full or a file is damaged; here such a kernel is compiled again and not kept. The CPU
-needs no place in the name: Numba stores it with each compiled signature.
+Their code is kept: see `code_cache`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
-import os
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import numba
 import numpy as np
 from numba.core import event, types
-from numba.core.caching import FunctionCache
-from platformdirs import user_cache_dir
 
-__all__ = ["Kernel", "cache_folder", "helper", "kernel", "on_compile"]
+from minilm.kernels.code_cache import Cache, cached
+
+__all__ = [
+    "Call",
+    "Form",
+    "Kernel",
+    "helper",
+    "kernel",
+    "listeners",
+    "name_of",
+    "noting",
+    "on_compile",
+]
 
 Function = Callable[..., Any]
 
-_config: Any = numba.config
 _lock = threading.Lock()
 
 # Everything in "fast" except nnan, ninf (NaN and infinity must survive) and afn.
@@ -48,73 +48,49 @@ _FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
-@functools.cache
-def cache_folder() -> Path:
-    """The folder of this version's compiled kernels (it need not exist yet)."""
-    root = os.environ.get("MINILM_CACHE") or _config.CACHE_DIR or user_cache_dir("minilm", False)
-    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    return Path(root).absolute() / f"kernels-{digest.hexdigest()[:16]}"
+@dataclass(frozen=True)
+class Call:
+    """A form of a kernel and the types of its arguments: what is compiled as one."""
+
+    form: Form = field(repr=False)
+    types: tuple[Any, ...]
 
 
-class _Cache(FunctionCache):
-    """Numba's cache, for which failing to read or write is no reason to stop."""
-
-    def __init__(self, function: Function) -> None:
-        super().__init__(function)
-        # Numba numbers the data files: two processes that compile different signatures
-        # at once could then each point to the other's file. A name of one's own cannot.
-        files = self._cache_file
-        files._data_name_pattern = files._data_name_pattern.replace(
-            "{number:d}", f"{uuid.uuid4().hex[:12]}.{{number:d}}"
-        )
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        with contextlib.suppress(Exception):
-            return super().load_overload(sig, target_context)
-        return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        with contextlib.suppress(Exception):
-            try:
-                super().save_overload(sig, data)
-            except Exception:  # perhaps the index is damaged: begin a new one
-                self.flush()
-                super().save_overload(sig, data)
+_noted: ContextVar[dict[Call, None] | None] = ContextVar("minilm_noted_calls", default=None)
 
 
-def _compiled(function: Function, *, parallel: bool) -> Any:
-    dispatcher = numba.njit(fastmath=_FASTMATH, parallel=parallel, **_OPTIONS)(function)
-    # Numba chooses the folder when the cache object is made, from this one setting. The
-    # serial and the parallel form need two: they have the same name and byte code.
-    before = _config.CACHE_DIR
+@contextlib.contextmanager
+def noting() -> Iterator[dict[Call, None]]:
+    """Within it kernels do nothing but note how they are called: see `ahead`.
+
+    What they should have written stays as it was, and they return 1.
+    """
+    calls: dict[Call, None] = {}
+    token = _noted.set(calls)
     try:
-        folder = cache_folder() / ("parallel" if parallel else "serial")
-        _config.CACHE_DIR = str(folder)
-        cache = _Cache(function)
-        if Path(cache.cache_path).is_relative_to(folder):
-            dispatcher._cache = cache
-    except (OSError, RuntimeError):  # no home, or no folder that can be written
-        pass
+        yield calls
     finally:
-        _config.CACHE_DIR = before
-    return dispatcher
+        _noted.reset(token)
 
 
-def _same(dispatcher: Any) -> Any:
-    return dispatcher
+class Form:
+    """A kernel compiled to run on one thread, or on all.
 
-
-class _Strided:
-    """A compiled function that takes arrays of any strides, and is compiled once a dtype.
-
-    Numba compiles again for every mixture of contiguous and other arguments. Here it is
-    told that none is contiguous, and then that it may not compile but only convert.
+    Parameters
+    ----------
+    strided
+        Compile once a dtype, for arrays of any strides. Numba would compile again for every
+        mixture of contiguous and other arguments. Here it is told that none is contiguous,
+        and then that it may not compile but only convert.
     """
 
-    def __init__(self, dispatcher: Any) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, function: Function, *, parallel: bool, strided: bool) -> None:
+        self.function, self.is_parallel, self._strided = function, parallel, strided
+        self.is_long = False  # to compile
+        dispatcher = numba.njit(fastmath=_FASTMATH, parallel=parallel, **_OPTIONS)(function)
+        # The two forms have the same name and byte code: each needs a folder of its own.
+        folder = "parallel" if parallel else "serial"
+        self._dispatcher = cached(dispatcher, function, folder)
         self._compiled: set[np.dtype[Any]] = set()
 
     @property
@@ -123,47 +99,79 @@ class _Strided:
         return self._dispatcher.signatures
 
     def __call__(self, *arguments: Any) -> Any:
-        if arguments[0].dtype not in self._compiled:
+        calls = _noted.get()
+        if calls is not None:
+            calls[Call(self, self._types(arguments))] = None
+            return 1.0
+        if self._strided and arguments[0].dtype not in self._compiled:
             with _lock:
                 self._dispatcher.disable_compile(False)
-                self._dispatcher.compile(tuple(_any_strides(x) for x in arguments))
+                self._dispatcher.compile(self._types(arguments))
                 self._dispatcher.disable_compile(True)
             self._compiled.add(arguments[0].dtype)
         return self._dispatcher(*arguments)
 
+    def _types(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        kinds = (numba.typeof(argument) for argument in arguments)
+        return tuple(map(_any_strides, kinds)) if self._strided else tuple(kinds)
 
-def _any_strides(argument: Any) -> Any:
-    kind = numba.typeof(argument)
+    def is_kept(self, types: tuple[Any, ...]) -> bool:
+        """Whether the code for such arguments is on disk, or in use already."""
+        found, cache = self._dispatcher, self._dispatcher._cache
+        if types in found.overloads:
+            return True
+        return isinstance(cache, Cache) and cache.holds(types, found.targetctx.codegen())
+
+    def compile(self, types: tuple[Any, ...]) -> None:
+        """Compile, or load, the code for such arguments."""
+        self._dispatcher.compile(types)
+
+
+def _any_strides(kind: Any) -> Any:
     if isinstance(kind, types.Array) and kind.ndim > 1:
         return kind.copy(layout="A", readonly=False)
     return kind
 
 
+class _OnOneThread:
+    """The parallel form of a kernel, on the thread that calls it."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+
+    def __call__(self, *arguments: Any) -> Any:
+        n_threads = numba.get_num_threads()
+        numba.set_num_threads(1)
+        try:
+            return self._form(*arguments)
+        finally:
+            numba.set_num_threads(n_threads)
+
+
 class Kernel:
     """A function in two compiled forms, each compiled when first needed."""
 
-    def __init__(self, function: Function, parallel_from: int | None, strided: bool) -> None:
+    def __init__(
+        self, function: Function, parallel_from: int | None, strided: bool, long: bool
+    ) -> None:
         functools.update_wrapper(self, function)
-        wrap = _Strided if strided else _same
-        self._serial = wrap(_compiled(function, parallel=False))
-        self._parallel = wrap(_compiled(function, parallel=True))
+        self.parallel = Form(function, parallel=True, strided=strided)
+        self.parallel.is_long = long
+        self.serial: Form | _OnOneThread = (
+            _OnOneThread(self.parallel) if long else Form(function, parallel=False, strided=strided)
+        )
         self._parallel_from = sys.maxsize if parallel_from is None else parallel_from
 
     def __call__(self, *arguments: Any) -> Any:
         return self.sized(arguments[0].size)(*arguments)
 
-    @property
-    def parallel(self) -> Any:
-        """The form that runs on all threads."""
-        return self._parallel
-
-    def sized(self, work: int) -> Any:
+    def sized(self, work: int) -> Form | _OnOneThread:
         """The form for so much work, where the size of the first argument does not tell."""
-        return self._parallel if work >= self._parallel_from else self._serial
+        return self.parallel if work >= self._parallel_from else self.serial
 
 
 def kernel(
-    *, parallel_from: int | None = None, strided: bool = False
+    *, parallel_from: int | None = None, strided: bool = False, long: bool = False
 ) -> Callable[[Function], Kernel]:
     """Decorate a function that Python calls: compiled on first use, then cached.
 
@@ -177,10 +185,13 @@ def kernel(
     strided
         Arrays of two axes and more may have any strides, and all arguments the dtype of
         the first, or one that goes with it.
+    long
+        Compile the parallel form only, and call it with one thread for what is small. That
+        takes 4 us more than a form of its own, which would take seconds to compile.
     """
 
     def decorate(function: Function) -> Kernel:
-        return Kernel(function, parallel_from, strided)
+        return Kernel(function, parallel_from, strided, long)
 
     return decorate
 
@@ -212,6 +223,11 @@ def helper(*, exact: bool = False, apart: bool = False) -> Callable[[Function], 
     return decorate
 
 
+def name_of(function: Function) -> str:
+    """What users read of a kernel, such as ``attention.forward``."""
+    return f"{function.__module__.rpartition('.')[2]}.{function.__name__.strip('_')}"
+
+
 class _Listener(event.Listener):
     """Calls back once for each kernel; the helpers compiled inside it are part of it."""
 
@@ -229,16 +245,32 @@ class _Listener(event.Listener):
         self._depth -= 1
         function = event.data["dispatcher"].py_func
         if self._depth == 0 and function.__module__.startswith(f"{__package__}."):
-            name = f"{function.__module__.rpartition('.')[2]}.{function.__name__.strip('_')}"
-            self._callback(name, time.perf_counter() - self._start)
+            self._callback(name_of(function), time.perf_counter() - self._start)
+
+
+_listening: ContextVar[tuple[Callable[[str, float], None], ...]] = ContextVar(
+    "minilm_listening", default=()
+)
 
 
 @contextlib.contextmanager
-def on_compile(callback: Callable[[str, float], None]) -> Iterator[None]:
+def on_compile(
+    callback: Callable[[str, float], None], ahead: Callable[[str, float], None] | None = None
+) -> Iterator[None]:
     """Call ``callback(kernel, seconds)`` after each kernel that is really compiled.
 
     Kernels that come from the cache are not announced. `kernel` reads like
-    ``"attention.forward"``; `seconds` includes the helpers it needed.
+    ``"attention.forward"``; `seconds` includes the helpers it needed. `ahead`, or else the
+    same, is called for kernels that other processes compile (see `ahead`).
     """
-    with event.install_listener("numba:compile", _Listener(callback)):
-        yield
+    token = _listening.set((*_listening.get(), ahead or callback))
+    try:
+        with event.install_listener("numba:compile", _Listener(callback)):
+            yield
+    finally:
+        _listening.reset(token)
+
+
+def listeners() -> tuple[Callable[[str, float], None], ...]:
+    """Whom to tell that another process has compiled a kernel."""
+    return _listening.get()

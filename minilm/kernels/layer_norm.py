@@ -98,7 +98,7 @@ def _backward_rows(dy, x, weight, mean, rstd, dx, dweight, dbias):
         _backward_row(dy[i], x[i], weight, mean[i], rstd[i], dx[i], dweight, dbias)
 
 
-@kernel(parallel_from=80_000)
+@kernel(parallel_from=80_000, long=True)
 def _backward(dy, x, weight, mean, rstd, dx, sums):
     size, n_channels = rows_per_part(len(x)), weight.size
     parts = np.zeros((2, (len(x) + size - 1) // size, 2 * n_channels), x.dtype)

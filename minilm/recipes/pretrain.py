@@ -162,7 +162,7 @@ def _carry_out(
 ) -> Report:
     reporter.record({"kind": "phase", "name": "compiling kernels"})
     warm_up(recipe, text)
-    predicted = _check_fits(recipe, text, compiling=compilation.done > 0)
+    predicted = _check_fits(recipe, text, compiling=compilation.here > 0)
     reporter.record({"kind": "phase", "name": "measuring this machine"})
     peak = machine.sgemm_gflops()
     model = build(recipe.model, seed=recipe.seed)

@@ -3,7 +3,8 @@
 Numba compiles a kernel when it is first called, for the types it is called with, and
 large arrays take another form of a kernel than small ones. So the warm-up does in one
 layer, once, what the run will do in all: a step of the run's own shape, an evaluation,
-a token of a sample. What is in the cache is loaded, and the rest is compiled.
+a token of a sample. It goes through it twice: first only to learn which kernels are called,
+so that those not in the cache can be compiled on all cores, then in earnest.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minilm.generation.cache import Cache
-from minilm.kernels.jit import on_compile
+from minilm.kernels.ahead import compile_ahead
+from minilm.kernels.jit import noting, on_compile
 from minilm.models.architectures import build
 from minilm.models.gpt import GPT
 from minilm.optim.adamw import AdamW
@@ -29,10 +31,12 @@ __all__ = ["Compilation", "announced", "warm_up"]
 
 @dataclass
 class Compilation:
-    """What has been compiled so far: how many kernels, in how many seconds."""
+    """What has been compiled so far: how many kernels, in how many seconds; and how many of
+    them in this process, whose memory that takes."""
 
     done: int = 0
     seconds: float = 0.0
+    here: int = 0
 
 
 @contextlib.contextmanager
@@ -52,12 +56,23 @@ def announced(reporter: Reporter) -> Iterator[Compilation]:
             }
         )
 
-    with on_compile(announce):
+    def announce_own(kernel: str, seconds: float) -> None:
+        compilation.here += 1
+        announce(kernel, seconds)
+
+    with on_compile(announce_own, ahead=announce):
         yield compilation
 
 
 def warm_up(recipe: Recipe, text: Text) -> None:
     """Call every kernel that a run of this recipe calls (`model.vocab_size` is set)."""
+    with np.errstate(all="ignore"), noting() as calls:  # arrays of whatever was in memory
+        _go_through(recipe, text)
+    compile_ahead(calls)
+    _go_through(recipe, text)
+
+
+def _go_through(recipe: Recipe, text: Text) -> None:
     config = recipe.model.changed(n_layer=1)
     rows = recipe.training.batch_size // recipe.training.accumulation
     T = config.block_size

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
+import numpy as np
 import pytest
 
-from minilm.kernels import jit
+from minilm.kernels import code_cache, jit
 
 # Prints what was compiled, and a digest of results to compare between processes.
 CODE = """if True:
@@ -96,26 +98,26 @@ def test_a_narrower_cpu(warm):
 
 
 def test_the_folder_follows_the_sources_and_the_settings(monkeypatch, tmp_path):
-    jit.cache_folder.cache_clear()
+    code_cache.cache_folder.cache_clear()
     monkeypatch.setenv("MINILM_CACHE", str(tmp_path))
-    before = jit.cache_folder()
+    before = code_cache.cache_folder()
     assert before.parent == tmp_path
 
     # A change in a helper's file, not only in the kernel's, makes another folder.
-    sources = sorted(Path(jit.__file__).parent.glob("*.py"))
+    sources = sorted(Path(code_cache.__file__).parent.glob("*.py"))
     copies = tmp_path / "kernels"
     shutil.copytree(sources[0].parent, copies)
     with (copies / "pairs.py").open("a") as file:
         file.write("# changed\n")
-    monkeypatch.setattr(jit, "__file__", str(copies / "jit.py"))
-    jit.cache_folder.cache_clear()
-    assert jit.cache_folder() != before
+    monkeypatch.setattr(code_cache, "__file__", str(copies / "code_cache.py"))
+    code_cache.cache_folder.cache_clear()
+    assert code_cache.cache_folder() != before
 
     monkeypatch.delenv("MINILM_CACHE")
-    monkeypatch.setattr(jit._config, "CACHE_DIR", str(tmp_path / "numba"))
-    jit.cache_folder.cache_clear()
-    assert jit.cache_folder().parent == tmp_path / "numba"
-    jit.cache_folder.cache_clear()
+    monkeypatch.setattr(code_cache._config, "CACHE_DIR", str(tmp_path / "numba"))
+    code_cache.cache_folder.cache_clear()
+    assert code_cache.cache_folder().parent == tmp_path / "numba"
+    code_cache.cache_folder.cache_clear()
 
 
 def test_serial_below_and_parallel_from_a_size():
@@ -152,3 +154,17 @@ NORMS = """if True:
 def test_kernels_that_share_helpers_give_the_same_bits_compiled_and_loaded(tmp_path):
     # Helpers that were not inlined once made these differ in the last bit.
     assert run(tmp_path, NORMS) == run(tmp_path, NORMS)
+
+
+def test_a_long_kernel_is_compiled_once_for_one_thread_and_for_all():
+    @jit.kernel(parallel_from=10, long=True)
+    def threads(x):
+        for _ in numba.prange(1):
+            x[0] = numba.get_num_threads()
+
+    n_threads, small, large = numba.get_num_threads(), np.zeros(1), np.zeros(10)
+    threads(small)
+    threads(large)
+    assert (small[0], large[0]) == (1, n_threads)
+    assert numba.get_num_threads() == n_threads
+    assert len(threads.parallel.signatures) == 1

@@ -56,17 +56,17 @@ def load(files: Sequence[str], *, compile_kernels: bool) -> Program:
     for name in ("models.gpt", "objectives.next_token", "optim.adamw", "gradient_check"):
         importlib.import_module(f"{PACKAGE}.{name}")
     from minilm.gradient_check import check_operation
-    from minilm.kernels import jit
+    from minilm.kernels import code_cache
     from minilm.reference.cases import OPERATIONS
 
     # What is loaded from the cache comes without its helpers, and mutants need those.
-    load_overload = jit._Cache.load_overload
-    jit._Cache.load_overload = lambda self, sig, target_context: None
+    load_overload = code_cache.Cache.load_overload
+    code_cache.Cache.load_overload = lambda self, sig, target_context: None
     for name in OPERATIONS if compile_kernels else ():
         check_operation(name, twin="kernels")
     if compile_kernels:
         _compile_mixed_precision()
-    jit._Cache.load_overload = load_overload
+    code_cache.Cache.load_overload = load_overload
     return Program()
 
 
@@ -152,14 +152,14 @@ def _child(work: Callable[[], int], cpu_limit: int) -> NoReturn:
 
 
 def _test(job: Job, program: Program, report: Path) -> int:
-    from minilm.kernels import jit
+    from minilm.kernels import code_cache
 
     class NoCache:
         cache_path = "/"  # not below the folder of kernels, so no dispatcher keeps this cache
 
         def __init__(self, function: Any) -> None: ...
 
-    jit._Cache = NoCache  # of the kernels that are made from here on
+    code_cache.Cache = NoCache  # of the kernels that are made from here on
     module = _module(job.file)
     try:
         if job.mutant:

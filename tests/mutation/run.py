@@ -143,13 +143,13 @@ def _test(chosen: list[Mutant], listed: dict[str, str], options: argparse.Namesp
 
 def _use_cache_in(folder: Path) -> None:
     """Kernels compiled here stay here; what the user's cache has is copied."""
-    from minilm.kernels import jit
+    from minilm.kernels import code_cache
 
-    users = jit.cache_folder()
+    users = code_cache.cache_folder()
     os.environ["MINILM_CACHE"] = str(folder)
-    jit.cache_folder.cache_clear()
+    code_cache.cache_folder.cache_clear()
     if users.exists():
-        shutil.copytree(users, jit.cache_folder())
+        shutil.copytree(users, code_cache.cache_folder())
 
 
 def _report(chosen: list[Mutant], outcomes: dict, listed: dict[str, str], seconds: float) -> int:
