@@ -254,16 +254,14 @@ _listening: ContextVar[tuple[Callable[[str, float], None], ...]] = ContextVar(
 
 
 @contextlib.contextmanager
-def on_compile(
-    callback: Callable[[str, float], None], ahead: Callable[[str, float], None] | None = None
-) -> Iterator[None]:
+def on_compile(callback: Callable[[str, float], None]) -> Iterator[None]:
     """Call ``callback(kernel, seconds)`` after each kernel that is really compiled.
 
     Kernels that come from the cache are not announced. `kernel` reads like
-    ``"attention.forward"``; `seconds` includes the helpers it needed. `ahead`, or else the
-    same, is called for kernels that other processes compile (see `ahead`).
+    ``"attention.forward"``; `seconds` includes the helpers it needed. Those that other
+    processes compile (see `ahead`) are announced too, with the time since the last one.
     """
-    token = _listening.set((*_listening.get(), ahead or callback))
+    token = _listening.set((*_listening.get(), callback))
     try:
         with event.install_listener("numba:compile", _Listener(callback)):
             yield

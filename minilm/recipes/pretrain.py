@@ -144,10 +144,10 @@ def _resolved(source: str) -> str:
     return str(Path(source).resolve()) if Path(source).exists() else source
 
 
-def _check_fits(recipe: Recipe, text: Text, *, compiling: bool = False) -> int:
+def _check_fits(recipe: Recipe, text: Text, base: int = memory.INTERPRETER_BYTES) -> int:
     """The predicted peak memory; refuses texts too short and models too large."""
     objectives.build(recipe, text)
-    predicted = memory.predict(recipe, len(text.counted), compiling=compiling)
+    predicted = memory.predict(recipe, len(text.counted), base=base)
     memory.refuse_what_cannot_fit(recipe, predicted)
     return predicted
 
@@ -162,7 +162,7 @@ def _carry_out(
 ) -> Report:
     reporter.record({"kind": "phase", "name": "compiling kernels"})
     warm_up(recipe, text)
-    predicted = _check_fits(recipe, text, compiling=compilation.here > 0)
+    predicted = _check_fits(recipe, text, memory.occupied(recipe, len(text.counted)))
     reporter.record({"kind": "phase", "name": "measuring this machine"})
     peak = machine.sgemm_gflops()
     model = build(recipe.model, seed=recipe.seed)

@@ -31,12 +31,10 @@ __all__ = ["Compilation", "announced", "warm_up"]
 
 @dataclass
 class Compilation:
-    """What has been compiled so far: how many kernels, in how many seconds; and how many of
-    them in this process, whose memory that takes."""
+    """What has been compiled so far: how many kernels, in how many seconds."""
 
     done: int = 0
     seconds: float = 0.0
-    here: int = 0
 
 
 @contextlib.contextmanager
@@ -56,11 +54,7 @@ def announced(reporter: Reporter) -> Iterator[Compilation]:
             }
         )
 
-    def announce_own(kernel: str, seconds: float) -> None:
-        compilation.here += 1
-        announce(kernel, seconds)
-
-    with on_compile(announce_own, ahead=announce):
+    with on_compile(announce):
         yield compilation
 
 
