@@ -4,8 +4,8 @@
 
 The sides take turns within one process, so that a change of clock or load meets all of
 them alike, and the median of each counts. "GB/s" counts every array once that a pass must
-read or write, "GFLOP/s" the multiplications and additions of attention's products; both
-are those of the kernel.
+read or write, "GFLOP/s" the multiplications and additions of matrix products; both
+are those of the kernel. `benchmarks.roofline` draws them.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Case:
     torch: Callable[[], Any] | None
     n_bytes: int = 0
     flops: float = 0.0
+    is_product: bool = False
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Operation:
     args: list[Any]
     kwargs: dict[str, Any]
     peer: Callable[..., Any] | None  # of tensors, or None
-    flops: float = 0.0
+    flops: float = 0.0  # of the forward pass, if it is made of matrix products
 
 
 def normal(*shape: int) -> NDArray:
@@ -94,6 +95,9 @@ def operations() -> Iterator[Operation]:
         cos, sin = rope.tables(rope.frequencies(n_channels // 4), 64, dtype=np.float32)
         heads = normal(n_rows // 64, 4, 64, n_channels // 4)
         yield Operation("rope", [heads], {"cos": cos, "sin": sin}, torch_rope)
+    for m, n, k in ((768, 384, 128), (16384, 1536, 384), (1024, 3072, 768)):
+        args = [normal(m, k), normal(k, n), normal(n)]
+        yield Operation("linear", args, {}, linear_peer, 2 * m * n * k)
     for n_rows, n_classes in ((768, 65), (16384, 65), (256, 50257)):
         labels = np.random.default_rng(2).integers(0, n_classes, n_rows)
         args = [normal(n_rows, n_classes), labels]
@@ -108,6 +112,29 @@ def operations() -> Iterator[Operation]:
 def attention_peer(q: Any, k: Any, v: Any) -> Any:
     """PyTorch's fused attention."""
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+def linear_peer(x: Any, weight: Any, bias: Any) -> Any:
+    """PyTorch's linear layer, its weights as they lie here."""
+    return F.linear(x, weight.T, bias)
+
+
+# Additions, multiplications and divisions for each number of the largest argument, forward and
+# backward, an exponential as the 12 of its polynomial. Dropout's are of whole numbers.
+PER_NUMBER = {
+    "layer_norm": (8, 14),
+    "rms_norm": (5, 10),
+    "gelu": (22, 34),
+    "squared_relu": (2, 3),
+    "swiglu": (10, 16),
+    "dropout": (1, 1),
+    "embedding": (0, 0),
+    "rope": (3, 3),
+    "softmax_cross_entropy": (15, 16),
+    "adamw": (14, 0),
+}
+# A product's backward pass has two; attention's has four, and the scores again.
+TIMES = {"linear": 2.0, "attention": 2.5}
 
 
 def cases(operation: Operation) -> Iterator[Case]:
@@ -126,6 +153,9 @@ def cases(operation: Operation) -> Iterator[Case]:
     size = max(args, key=np.size)
     shape = "x".join(map(str, size.shape))
     once = sum(x.nbytes for x in arrays)
+    per_number = PER_NUMBER.get(name, (0, 0))
+    costs = [operation.flops or per_number[0] * size.size]
+    costs.append(TIMES[name] * operation.flops if operation.flops else per_number[1] * size.size)
     yield Case(
         f"{name}.forward",
         shape,
@@ -133,7 +163,8 @@ def cases(operation: Operation) -> Iterator[Case]:
         lambda: reference.forward(*args, **kwargs),
         peer_forward,
         once + np.asarray(y).nbytes,
-        operation.flops,
+        costs[0],
+        operation.flops > 0,
     )
     yield Case(
         f"{name}.backward",
@@ -142,7 +173,8 @@ def cases(operation: Operation) -> Iterator[Case]:
         lambda: reference.backward(dy, expected),
         peer_backward,
         once + np.asarray(dy).nbytes + sum(x.nbytes for x in gradients),
-        2.5 * operation.flops,
+        costs[1],
+        operation.flops > 0,
     )
 
 
@@ -185,6 +217,7 @@ def adamw() -> Case:
         lambda: reference.step(*state, **options),
         peer,
         7 * 4 * n,
+        PER_NUMBER["adamw"][0] * n,
     )
 
 
@@ -210,10 +243,9 @@ def measure(case: Case, seconds: float) -> dict[str, Any]:
         for name, value in medians.items()
         if name != "kernel"
     }
-    if case.flops:
-        row["gflops"] = case.flops / medians["kernel"] / 1e9
-    else:
-        row["gigabytes_per_second"] = case.n_bytes / medians["kernel"] / 1e9
+    row["gflops"] = case.flops / medians["kernel"] / 1e9
+    row["gigabytes_per_second"] = case.n_bytes / medians["kernel"] / 1e9
+    row["is_product"] = case.is_product
     return row
 
 
@@ -223,7 +255,7 @@ def line(row: dict[str, Any]) -> str:
     for side in ("reference", "torch"):
         seconds, ratio = row.get(f"{side}_seconds"), row.get(f"{side}_ratio")
         text += f" {1e6 * seconds:>11.0f} {ratio:>6.1f}x" if seconds else f" {'-':>11} {'':>7}"
-    rate = ("gflops", "GFLOP/s") if "gflops" in row else ("gigabytes_per_second", "GB/s")
+    rate = ("gflops", "GFLOP/s") if row["is_product"] else ("gigabytes_per_second", "GB/s")
     return f"{text} {row[rate[0]]:>8.1f} {rate[1]}"
 
 
