@@ -1,6 +1,6 @@
 """Fill-in-the-middle beside next tokens: ``python -m benchmarks.fill_in_middle``.
 
-    python -m benchmarks.fill_in_middle [--seeds 1] [--steps 6000] [--json]
+    python -m benchmarks.fill_in_middle [--seeds 1] [--steps 6000] [--precision bf16] [--json]
 
 Two models of one size see the same windows of the standard library's sources for the same
 number of steps; one has half of its documents rearranged. Both are then judged on held-out
@@ -167,7 +167,8 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     for seed in options.seeds:
         for name in options.objectives:
             task = objective(text, name, seed, config, options.batch_size)
-            model, seconds = train(task, config, seed, options.steps)
+            with backend.computing(options.precision):
+                model, seconds = train(task, config, seed, options.steps)
             row = {"objective": name, "seed": seed, "steps": options.steps, "seconds": seconds}
             rows.append(row | judge(text, task, name, model))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
@@ -203,6 +204,7 @@ def main() -> None:
     parser.add_argument("--block-size", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--channels", type=int, default=128)
+    parser.add_argument("--precision", choices=backend.PRECISIONS, default="float32")
     parser.add_argument("--data", default="python-code", help="corpus, file or folder")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     options = parser.parse_args()
