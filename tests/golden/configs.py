@@ -16,6 +16,7 @@ from minilm.models.model_config import ModelConfig
 from minilm.objectives.config import NoObjective
 from minilm.optim.config import OptimizerConfig
 from minilm.recipes.recipe import Recipe
+from tests.models.options import MODERN as MODERN_OPTIONS
 
 CONFIGS = {
     "gpt2": GPTConfig(vocab_size=29, block_size=11, n_layer=2, n_head=2, n_embd=20),
@@ -26,12 +27,7 @@ CONFIGS = {
         n_head=4,
         n_kv_head=2,
         n_embd=24,
-        position="rope",
-        norm="rms_norm",
-        activation="swiglu",
-        bias=False,
-        qk_norm=True,
-        tied_head=False,
+        **MODERN_OPTIONS,
     ),
 }
 OPTIMIZER = OptimizerConfig(learning_rate=3e-3, warmup_steps=2, clip_norm=0.5)
@@ -40,8 +36,8 @@ STEPS = 10
 SMALL: dict[str, ModelConfig] = {
     "gpt2": GPTConfig(vocab_size=13, block_size=9, n_layer=2, n_head=2, n_embd=12, dropout=0.3),
     "modern": GPTConfig(
-        vocab_size=13, block_size=9, n_layer=1, n_head=4, n_kv_head=2, n_embd=16, position="rope",
-        norm="rms_norm", activation="swiglu", bias=False, qk_norm=True, tied_head=False,
+        vocab_size=13, block_size=9, n_layer=1, n_head=4, n_kv_head=2, n_embd=16,
+        **MODERN_OPTIONS,
     ),
     "parallel": GPTConfig(
         vocab_size=13, block_size=9, n_layer=1, n_head=2, n_embd=12, block="parallel"

@@ -12,6 +12,7 @@ from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
 from minilm.nn.rope_scaling import RopeScaling
 from minilm.reference import softmax_cross_entropy
+from tests.models.options import MODERN as MODERN_OPTIONS
 
 GPT2 = GPTConfig(vocab_size=11, block_size=7, n_layer=2, n_head=2, n_embd=12)
 MODERN = GPTConfig(
@@ -21,12 +22,7 @@ MODERN = GPTConfig(
     n_head=4,
     n_kv_head=2,
     n_embd=16,
-    position="rope",
-    norm="rms_norm",
-    activation="swiglu",
-    bias=False,
-    qk_norm=True,
-    tied_head=False,
+    **MODERN_OPTIONS,
 )
 CONFIGS = {
     "gpt2": GPT2,

@@ -13,6 +13,7 @@ from minilm.objectives.batch import Batch  # noqa: E402
 from minilm.objectives.next_token import NextToken  # noqa: E402
 from minilm.optim.adamw import AdamW  # noqa: E402
 from minilm.optim.config import OptimizerConfig  # noqa: E402
+from tests.models.options import MODERN as MODERN_OPTIONS  # noqa: E402
 
 pytestmark = pytest.mark.oracle
 
@@ -24,12 +25,7 @@ MODERN = GPTConfig(
     n_head=4,
     n_kv_head=2,
     n_embd=64,
-    position="rope",
-    norm="rms_norm",
-    activation="swiglu",
-    bias=False,
-    qk_norm=True,
-    tied_head=False,
+    **MODERN_OPTIONS,
 )
 RELU = GPTConfig(
     vocab_size=65, block_size=33, n_layer=2, n_head=1, n_embd=32, activation="squared_relu"
