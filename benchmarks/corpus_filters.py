@@ -33,7 +33,7 @@ import statistics
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,18 @@ class Peer:
 
     def kept(self, texts: list[str]) -> list[str | None]:
         """The text of each document, or None if it is dropped."""
+        with self._words():
+            return [self._one(text) for text in texts]
+
+    def run(self, documents: Iterable[Any]) -> list[Any]:
+        """The documents that all filters keep, as datatrove's pipelines run them."""
+        with self._words():
+            for one in self._filters:
+                documents = one.run(documents)
+            return list(documents)
+
+    @contextlib.contextmanager
+    def _words(self) -> Iterator[None]:
         from datatrove.utils.text import split_into_parts
 
         split_into_parts.cache_clear()
@@ -131,7 +143,7 @@ class Peer:
         if self._tokenizer:
             self._tokenizers.load_word_tokenizer = lambda _: self._tokenizer
         try:
-            return [self._one(text) for text in texts]
+            yield
         finally:
             self._tokenizers.load_word_tokenizer = original
 

@@ -3,12 +3,15 @@
     python -m benchmarks.corpus_stages [--documents N] [--runs N] [--json]
 
 `corpus_filters` has the quality filters. Here are reading JSON lines, repairing mojibake,
-dropping exact copies and near ones, all steps of the latter included. The texts are generated,
-with copies among them. A near copy lacks the end of its original, and an exact one is as long, so
-that whoever keeps the first of a cluster and whoever keeps the longest keep the same.
+dropping exact copies and near ones, all steps of the latter included; and all of these in turn,
+with the four filters between, from a file to what is left of it. The texts are generated, with
+copies among them, and for the last with spam. A near copy lacks the end of its original, and an
+exact one is as long, so that whoever keeps the first of a cluster and whoever keeps the longest
+keep the same.
 
-datatrove finds words by spaCy unless told otherwise; near copies are looked for with words split
-at white space, which is faster, and ours as they always are. Before anything is timed the
+datatrove's filters find words by spaCy; in all stages in turn they are run once like that and once
+given our words, which leaves the filters themselves. Its near copies are looked for with words
+split at white space, which is faster, and ours as they always are. Before anything is timed the
 documents that are kept are compared.
 """
 
@@ -23,26 +26,29 @@ os.environ["TQDM_DISABLE"] = "1"
 
 # isort: split
 import argparse
-import contextlib
 import json
 import platform
 import random
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from benchmarks import corpus_dirt as dirt
-from benchmarks.corpus_filters import line, measure
+from benchmarks import corpus_peer as peer
+from benchmarks.corpus_filters import Peer, line, measure
 from benchmarks.corpus_text import Writer
 from minilm.corpus import deduplication
 from minilm.corpus.cleaning import mojibake
 from minilm.corpus.documents import Document
+from minilm.corpus.filters import NAMES
 from minilm.corpus.pipeline import apply
 from minilm.corpus.sources import SourceConfig, documents
 
-Run = Callable[[], list[str]]  # the ids or texts that are left
+Runs = dict[str, Callable[[], list[str]]]  # side -> what gives the ids or texts that are left
+Make = Callable[[str, list[Document]], Runs]  # of a folder with JSON lines, and what is in them
 
 
 def generated(n: int) -> list[Document]:
@@ -54,134 +60,104 @@ def generated(n: int) -> list[Document]:
         if kind == 7:
             text = texts[-1].replace(", ", "; ")
         elif kind == 8:
-            text = " ".join(texts[-2].split(" ")[:-9])
+            text = " ".join(texts[-2].split(" ")[:-9]) + "."
         elif kind == 9:
             text = dirt.mojibake(dirt.accented(text, generator))
         texts.append(text)
     return [Document(f"d{i}", text, "here") for i, text in enumerate(texts)]
 
 
-def _given(documents: list[Document]) -> Iterator[Any]:
-    from datatrove.data import Document as PeerDocument
+def archive(n: int) -> list[Document]:
+    """The same, and spam of each kind between them: one for every five."""
+    generator, found = random.Random(1), []
+    for i, document in enumerate(generated(n - n // 6)):
+        found.append(document)
+        if i % 5 == 4:
+            kind = list(dirt.SPAM)[i // 5 % len(dirt.SPAM)]
+            found.append(Document(f"s{i}", dirt.spam(kind, document.text, generator), "here"))
+    return found
 
-    return (PeerDocument(text=d.text, id=d.id) for d in documents)
 
-
-def reading(folder: Path) -> tuple[Run, Run]:
+def reading(folder: str, given: list[Document]) -> Runs:
     """JSON lines on disk."""
-    from datatrove.pipeline.readers import JsonlReader
-
-    source = SourceConfig("here", str(folder))
-    return (
-        lambda: [document.text for document in documents(source)],
-        lambda: [document.text for document in JsonlReader(str(folder)).run(None)],
-    )
+    source = SourceConfig("here", folder)
+    return {
+        "minilm": lambda: [document.text for document in documents(source)],
+        "datatrove": lambda: [document.text for document in peer.read(folder)],
+    }
 
 
-def repairing(given: list[Document]) -> tuple[Run, Run]:
-    """The same package does the work; ASCII needs none."""
-    from datatrove.pipeline.formatters import FTFYFormatter
-
+def repairing(folder: str, given: list[Document]) -> Runs:
+    """The same package does the work."""
     rule = mojibake()
-    peer = FTFYFormatter(
-        unescape_html=False,
-        remove_terminal_escapes=False,
-        fix_surrogates=False,
-        remove_control_chars=False,
-    )
-    return (
-        lambda: [document.text for document in apply([rule], given)],
-        lambda: [document.text for document in peer.run(_given(given))],
-    )
+    return {
+        "minilm": lambda: [document.text for document in apply([rule], given)],
+        "datatrove": lambda: [d.text for d in peer.repaired(peer.given(given))],
+    }
 
 
-def _simple(document: Any) -> str:
-    from datatrove.utils.text import TextNormConfig, simplify_text
-
-    return str(simplify_text(document.text, TextNormConfig()))
-
-
-def _hashed(text: str) -> int:
-    """As datatrove calls it; from version 4 on, xxhash wants bytes."""
-    import xxhash
-
-    return int(xxhash.xxh64_intdigest(text.encode()))
-
-
-def exact(given: list[Document]) -> tuple[Run, Run]:
+def exact(folder: str, given: list[Document]) -> Runs:
     """Copies with other punctuation."""
-    from datatrove.pipeline.dedup import exact_dedup
-
-    def peer() -> list[str]:
-        config = exact_dedup.ExactDedupConfig(content_getter=_simple)
-        with tempfile.TemporaryDirectory() as folder:
-            signed, found = f"{folder}/signed", f"{folder}/found"
-            step = exact_dedup.ExactDedupSignature(signed, config)
-            step.hash_fc = _hashed
-            step.run(_given(given))
-            exact_dedup.ExactFindDedups(signed, found, config).run()
-            return [d.id for d in exact_dedup.ExactDedupFilter(found, config).run(_given(given))]
-
-    return lambda: [d.id for d in deduplication.exact_duplicates(given)], peer
+    return {
+        "minilm": lambda: [d.id for d in deduplication.exact_duplicates(given)],
+        "datatrove": lambda: [d.id for d in peer.exact(list(peer.given(given)))],
+    }
 
 
-def near(given: list[Document]) -> tuple[Run, Run]:
+def near(folder: str, given: list[Document]) -> Runs:
     """Signatures, bands, clusters, and what is left."""
-    from datatrove.pipeline.dedup import minhash
-    from datatrove.utils.hashing import HashConfig
-    from datatrove.utils.word_tokenizers import WordTokenizer
+    return {
+        "minilm": lambda: [d.id for d in deduplication.near_duplicates(given)],
+        "datatrove": lambda: [d.id for d in peer.near(list(peer.given(given)))],
+    }
 
-    class White(WordTokenizer):
-        def word_tokenize(self, text: str) -> list[str]:
-            return text.split()
 
-        sent_tokenize = span_tokenize = word_tokenize
+def chain(folder: str, given: list[Document]) -> Runs:
+    """From JSON lines to what is left of them: repair, all filters, exact copies, near copies."""
+    source, rules = SourceConfig("here", folder), [mojibake(), *(NAMES[name]() for name in NAMES)]
 
-    def peer() -> list[str]:
-        config = minhash.MinhashConfig(
-            hash_config=HashConfig(precision=64), num_buckets=14, hashes_per_bucket=8, n_grams=5
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            signed, found, removed = (f"{folder}/{name}" for name in ("signed", "found", "removed"))
-            step = minhash.MinhashDedupSignature(signed, config)
-            step.word_tokenizer = White()
-            step._hash_func = _hashed
-            step.run(_given(given))
-            for bucket in range(14):
-                minhash.MinhashDedupBuckets(signed, found, config=config).run(None, bucket, 14)
-            minhash.MinhashDedupCluster(found, removed, config=config).run()
-            return [d.id for d in minhash.MinhashDedupFilter(removed).run(_given(given))]
+    def own() -> list[str]:
+        kept = apply(rules, documents(source))
+        return [d.id for d in deduplication.near_duplicates(deduplication.exact_duplicates(kept))]
 
-    return lambda: [d.id for d in deduplication.near_duplicates(given)], peer
+    def theirs(filters: Peer) -> list[str]:
+        kept = filters.run(peer.repaired(peer.read(folder)))
+        return [d.id for d in peer.near(peer.exact(kept))]
+
+    runs: Runs = {"minilm": own}
+    for title, own_words in (("datatrove", True), ("datatrove, our words", False)):
+        runs[title] = partial(theirs, Peer(list(NAMES), own_words))
+    return runs
+
+
+STAGES: dict[str, tuple[Make, Callable[[int], list[Document]]]] = {
+    "read": (reading, generated),
+    "mojibake": (repairing, generated),
+    "exact copies": (exact, generated),
+    "near copies": (near, generated),
+    "all in turn": (chain, archive),
+}
 
 
 def compare(n: int, runs: int) -> Iterator[dict[str, Any]]:
-    """A row for each stage."""
-    given = generated(n)
-    texts = [document.text for document in given]
-    with contextlib.suppress(ImportError):
-        from loguru import logger
-
-        logger.disable("datatrove")
-    with tempfile.TemporaryDirectory() as folder:
-        with open(Path(folder) / "a.jsonl", "w", encoding="utf-8") as file:
-            for d in given:
-                print(json.dumps({"id": d.id, "text": d.text}, ensure_ascii=False), file=file)
-        stages = {
-            "read": lambda: reading(Path(folder)),
-            "mojibake": lambda: repairing(given),
-            "exact copies": lambda: exact(given),
-            "near copies": lambda: near(given),
-        }
-        for name, make in stages.items():
+    """A row for each stage, and one for all of them with the filters."""
+    for name, (make, made) in STAGES.items():
+        given = made(n)
+        with tempfile.TemporaryDirectory() as folder:
+            with open(Path(folder) / "a.jsonl", "w", encoding="utf-8") as file:
+                for d in given:
+                    print(json.dumps({"id": d.id, "text": d.text}, ensure_ascii=False), file=file)
             try:
-                own, peer = make()
-                kept, theirs = own(), peer()
+                peer.quiet()
+                sides = make(folder, given)
+                own, *others = (set(run()) for run in sides.values())
             except ImportError as error:
                 print(f"{name}: {error}")
                 continue
-            row = measure(name, texts, {"minilm": own, "datatrove": peer}, runs)
-            row |= {"kept": len(kept), "differ": len(set(kept) ^ set(theirs))}
+            row = measure(name, [d.text for d in given], sides, runs)
+            row["kept"] = len(own)
+            for side, kept in zip(list(sides)[1:], others, strict=True):
+                row[f"differ from {side}"] = len(own ^ kept)
             yield row
 
 

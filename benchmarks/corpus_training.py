@@ -1,6 +1,6 @@
 """Does a built corpus teach more than the raw text? Two GPTs with equal compute, one held-out text.
 
-    python -m benchmarks.corpus_training [--steps 2000] [--seed 0] [--folder DIR] [--json]
+    python -m benchmarks.corpus_training [--steps 2000] [--seeds 0 1 2] [--folder DIR] [--json]
 
 The clean text is the documentation that Python carries and the docstrings of its library, one
 document a module. Some documents are held out: only such as share no 13 words in a row with
@@ -18,6 +18,7 @@ import ast
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -228,15 +229,25 @@ def compare(folder: Path, steps: int, seed: int, settings: list[str]) -> dict[st
     return result
 
 
-def table(result: dict[str, Any]) -> str:
-    """The figures for a person."""
+def table(results: list[dict[str, Any]]) -> str:
+    """The figures for a person; sizes are those of the first seed."""
+    first = results[0]
     lines = [f"{'':16}documents      MB"]
-    for name, n in result["documents"].items():
-        lines.append(f"{name:16}{n:9,}{result['bytes'][name] / 1e6:8.2f}")
-    for row in result["funnel"]:
+    for name, n in first["documents"].items():
+        lines.append(f"{name:16}{n:9,}{first['bytes'][name] / 1e6:8.2f}")
+    for row in first["funnel"]:
         lines.append(f"- {row['step']:14}{row['documents']:9,}{row['bytes'] / 1e6:8.2f}")
-    lines.append(f"\ntrained on      bits per byte of the held-out text, {result['steps']} steps")
-    lines += [f"{side:16}{result[side]['held_out_bpb']:.4f}" for side in ("raw", "built")]
+    lines.append(f"\nbits per byte of the held-out text, {first['steps']} steps on each side")
+    lines.append(f"{'seed':8}{'raw':>10}{'built':>10}{'gain':>10}")
+    for result in results:
+        sides = (result["raw"]["held_out_bpb"], result["built"]["held_out_bpb"])
+        lines.append(
+            f"{result['seed']:<8}{sides[0]:10.4f}{sides[1]:10.4f}{result['gain_bpb']:10.4f}"
+        )
+    if len(results) > 1:
+        gains = [result["gain_bpb"] for result in results]
+        spread = statistics.stdev(gains)
+        lines.append(f"gain {statistics.mean(gains):.4f}, standard deviation {spread:.4f}")
     return "\n".join(lines)
 
 
@@ -246,16 +257,20 @@ def main() -> None:
         prog="python -m benchmarks.corpus_training", description=__doc__
     )
     parser.add_argument("--steps", type=int, default=2000, help="of each training (2000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the dirt and of both runs (0)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0], help="of the dirt and of both runs (0)"
+    )
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE for both runs")
     parser.add_argument("--folder", help="where the files go and stay (a temporary one)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
+    results = []
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(options.folder or temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        result = compare(folder, options.steps, options.seed, options.set)
-    print(json.dumps(result) if options.json else table(result))
+        for seed in options.seeds:
+            folder = Path(options.folder or temporary) / f"seed-{seed}"
+            folder.mkdir(parents=True, exist_ok=True)
+            results.append(compare(folder, options.steps, seed, options.set))
+    print(json.dumps({"runs": results}) if options.json else table(results))
 
 
 if __name__ == "__main__":

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from benchmarks import corpus_generated, corpus_stages, corpus_training
+from benchmarks import corpus_generated, corpus_planted, corpus_stages, corpus_training
 
 
-def test_what_was_planted_is_found(tmp_path: Path) -> None:
-    result = corpus_generated.run(tmp_path, megabytes=4, seed=3, workers=1)
+def test_what_was_planted_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_COMPRESSED", 0.7), ("_MEMBER", 40), ("_CUT", 0.3)):
+        monkeypatch.setattr(corpus_planted, name, value)
+    result = corpus_generated.run(tmp_path, megabytes=2.5, seed=3, workers=1)
     rows = {row["kind"]: row for row in result["rows"]}
     for kind in ("spam", "quoting", "exact", "near", "mojibake", "the rest"):
         assert rows[kind]["planted"] > 5, kind
         assert rows[kind]["precision"] >= 0.99, kind
         assert kind == "near" or rows[kind]["recall"] == 1, kind
+    assert rows["fault: compression"]["planted"] > 3
     for kind in corpus_generated.FAULTS:
         assert rows[f"fault: {kind}"]["recall"] == rows[f"fault: {kind}"]["precision"] == 1
     pairs = sum(row["pairs"] for row in result["bands"])
@@ -39,7 +42,7 @@ def test_the_same_seed_gives_the_same_corpus(tmp_path: Path) -> None:
 
 def test_the_archive_shares_nothing_with_what_is_held_out() -> None:
     generator = corpus_training.random.Random(1)
-    documents = list(corpus_training.clean_documents())[:120]
+    documents = list(islice(corpus_training.clean_documents(), 120))
     clean, held_out = corpus_training.hold_out(documents, generator)
     assert {d.id for d in clean}.isdisjoint(d.id for d in held_out)
     assert len(clean) + len(held_out) == len(documents)
@@ -53,11 +56,12 @@ def test_the_archive_shares_nothing_with_what_is_held_out() -> None:
 
 def test_the_stages_keep_what_datatrove_keeps() -> None:
     pytest.importorskip("datatrove")
-    rows = list(corpus_stages.compare(60, 1))
-    with contextlib.suppress(ImportError):
-        import orjson  # noqa: F401
-
-        assert len(rows) == 4
-    assert {row["differ"] for row in rows} == {0}
-    assert rows[-1]["what"] == "near copies"
-    assert rows[-1]["kept"] < 60
+    pytest.importorskip("spacy")
+    pytest.importorskip("orjson")
+    rows = {row["what"]: row for row in corpus_stages.compare(24, 1)}
+    assert list(rows) == list(corpus_stages.STAGES)
+    assert {row["differ from datatrove"] for row in rows.values()} == {0}
+    assert rows["near copies"]["kept"] < rows["exact copies"]["kept"] < rows["read"]["kept"] == 24
+    chain = rows["all in turn"]
+    assert chain["differ from datatrove, our words"] == 0
+    assert 0 < chain["kept"] < rows["near copies"]["kept"]

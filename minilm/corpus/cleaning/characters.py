@@ -113,10 +113,26 @@ def _without_controls(text: str) -> str:
 
 
 def _repaired(text: str) -> str:
+    """What `ftfy.fix_text` makes of a text, for fewer looks at each line."""
     if text.isascii():
         return text
+    *lines, last = text.split("\n")
+    return "".join([*(_repaired_line(line + "\n") for line in lines), _repaired_line(last)])
+
+
+def _repaired_line(line: str) -> str:
+    # ftfy works line by line, but for very long ones, and leaves those that are not bad. It
+    # repairs the others until nothing changes, and then looks whether anything would change.
+    if line.isascii():
+        return line
     ftfy, config = _ftfy()
-    return ftfy.fix_text(text, config)
+    if len(line) <= config.max_decode_length:
+        if not ftfy.badness.is_bad(line):
+            return line
+        fixed: str = ftfy.fix_encoding(line)
+        return fixed
+    repaired: str = ftfy.fix_text(line, config)
+    return repaired
 
 
 @cache

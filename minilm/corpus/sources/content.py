@@ -9,7 +9,7 @@ from typing import BinaryIO
 from minilm.corpus.sources import kinds, members
 from minilm.corpus.sources.config import SourceConfig
 from minilm.corpus.sources.piece import Piece
-from minilm.corpus.sources.problems import Report
+from minilm.corpus.sources.problems import Mark, Report
 
 __all__ = ["BLOCK", "blocks", "decode", "repair", "whole"]
 
@@ -17,8 +17,8 @@ BLOCK = 2**20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def blocks(piece: Piece, report: Report, start: int = 0) -> Iterator[bytes | None]:
-    """The content of a file in blocks from byte `start`, decompressed; None: bytes are missing.
+def blocks(piece: Piece, report: Report, start: int = 0) -> Iterator[bytes | Mark]:
+    """The content of a file in blocks from byte `start`, decompressed, and what is wrong with it.
 
     A file that grew is read to its new end, one that shrank or vanished is reported.
     """
@@ -33,14 +33,14 @@ def blocks(piece: Piece, report: Report, start: int = 0) -> Iterator[bytes | Non
                 yield from _plain(file, start, piece, report)
     except FileNotFoundError:
         report("changed", f"{path} vanished after it was listed")
-        yield None
+        yield Mark.LOST
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         report("unreadable", f"cannot read {path}: {reason}")
-        yield None
+        yield Mark.LOST
 
 
-def _plain(file: BinaryIO, start: int, piece: Piece, report: Report) -> Iterator[bytes | None]:
+def _plain(file: BinaryIO, start: int, piece: Piece, report: Report) -> Iterator[bytes | Mark]:
     file.seek(start)
     at = start
     while block := file.read(BLOCK):
@@ -49,7 +49,7 @@ def _plain(file: BinaryIO, start: int, piece: Piece, report: Report) -> Iterator
     if at < piece.size:
         at = min(at, file.seek(0, 2))
         report("changed", f"{piece.path} has {at} bytes, but had {piece.size} when it was listed")
-        yield None
+        yield Mark.LOST
 
 
 def whole(piece: Piece, source: SourceConfig, report: Report) -> bytes | None:
@@ -58,7 +58,7 @@ def whole(piece: Piece, source: SourceConfig, report: Report) -> bytes | None:
     found = []
     length = 0
     for block in blocks(piece, report):
-        if block is None:
+        if isinstance(block, Mark):
             return None
         length += len(block)
         if length > source.max_document_bytes:

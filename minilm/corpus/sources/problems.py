@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from minilm.errors import MinilmError
 
-__all__ = ["EXAMPLES", "KINDS", "Errors", "Report"]
+__all__ = ["EXAMPLES", "KINDS", "Errors", "Mark", "Report"]
 
 Report = Callable[[str, str], None]  # a kind of `KINDS`, and a message with the place
 
@@ -25,6 +26,13 @@ KINDS = {
     "empty": "documents without text, which are left out; never a reason to stop",
 }
 EXAMPLES = 5
+
+
+class Mark(Enum):
+    """Stands between the blocks of a file; what it says has been reported."""
+
+    LOST = "bytes are missing here"
+    DOUBTFUL = "the bytes from here to LOST may be wrong"
 
 
 @dataclass

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +19,7 @@ from minilm.corpus.sources.config import SourceConfig
 from minilm.corpus.sources.content import blocks, repair, too_large
 from minilm.corpus.sources.lines import split
 from minilm.corpus.sources.piece import Piece
-from minilm.corpus.sources.problems import Report
+from minilm.corpus.sources.problems import Errors, Report
 
 __all__ = ["document", "read"]
 
@@ -28,11 +29,16 @@ _LINE_PER_TEXT = 6
 
 
 def read(piece: Piece, source: SourceConfig, report: Report) -> Iterator[Document]:
-    """The documents of a file of JSON lines, or of a range of one; blank lines are passed."""
+    """The documents of a file of JSON lines, or of a range of one; blank lines are passed.
+
+    Of bytes that may be wrong, lines are believed up to the first faulty one: it and what
+    follows belong to a failure that has been reported.
+    """
     first, end = piece.first or 0, piece.end
     base = max(first - 1, 0)
     before = _Newlines(piece.path, base)
     limit = _LINE_PER_TEXT * source.max_document_bytes
+    disbelieved = 0
     for line in split(blocks(piece, report, base), limit):
         offset = base + line.offset
         if end is not None and offset >= end:
@@ -43,15 +49,39 @@ def read(piece: Piece, source: SourceConfig, report: Report) -> Iterator[Documen
         def where(number: int = line.number) -> str:
             return f"{piece.path}:{before() + number}"
 
-        if line.data is None:
-            report("size", too_large(where(), source))
-        elif line.data and not line.data.isspace():
-            data = line.data.removeprefix(b"\xef\xbb\xbf") if offset == 0 else line.data
-            record = _parse(data, where, source, report)
-            if record is not None:
-                made = document(record, f"{piece.name}#{offset}", where, source, report)
-                if made is not None:
-                    yield made
+        name = f"{piece.name}#{offset}"
+        if not line.doubt:
+            made = _made(line.data, name, where, source, report, offset == 0)
+        elif line.doubt == disbelieved:
+            continue
+        else:
+            faults = Errors()
+            quiet = partial(faults.found, on_error="skip")
+            made = _made(line.data, name, where, source, quiet, offset == 0)
+            if faults.counts:
+                disbelieved = line.doubt
+                continue
+        if made is not None:
+            yield made
+
+
+def _made(
+    data: bytes | None,
+    name: str,
+    where: Callable[[], str],
+    source: SourceConfig,
+    report: Report,
+    is_first: bool,
+) -> Document | None:
+    """The document of a line, if it has one and nothing is wrong with it."""
+    if data is None:
+        report("size", too_large(where(), source))
+        return None
+    if not data or data.isspace():
+        return None
+    data = data.removeprefix(b"\xef\xbb\xbf") if is_first else data
+    record = _parse(data, where, source, report)
+    return None if record is None else document(record, name, where, source, report)
 
 
 class _Newlines:

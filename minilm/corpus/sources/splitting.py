@@ -8,7 +8,7 @@ from typing import NamedTuple
 from minilm.corpus.sources.config import SourceConfig
 from minilm.corpus.sources.content import blocks
 from minilm.corpus.sources.piece import Piece
-from minilm.corpus.sources.problems import Report
+from minilm.corpus.sources.problems import Mark, Report
 
 __all__ = ["Section", "sections"]
 
@@ -45,8 +45,10 @@ def sections(piece: Piece, source: SourceConfig, report: Report) -> Iterator[Sec
     held = bytearray()
     name, byte, line = piece.name, 0, 1
     for block in blocks(piece, report):
-        if block is None:
+        if block is Mark.LOST:
             return
+        if block is Mark.DOUBTFUL:
+            continue
         held += block
         while len(held) > most:
             end = _cut(held, most) if "\n".encode(source.encoding) == b"\n" else 0

@@ -3,10 +3,10 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minilm.corpus.cleaning import control_characters, mojibake, unicode_normal_form
+from minilm.corpus.cleaning import characters, control_characters, mojibake, unicode_normal_form
 from minilm.corpus.cleaning.characters import FORMS
 from minilm.corpus.documents import Document
 from minilm.corpus.pipeline import Rejection
@@ -118,3 +118,37 @@ def test_text_that_was_decoded_wrongly(wrong, right):
 )
 def test_right_text_stays(text):
     assert cleaned(mojibake(), text) == text
+
+
+def pieces_of_garbled_text() -> st.SearchStrategy[str]:
+    encodings = ("latin-1", "windows-1252", "windows-1251", "windows-1250", "mac-roman", "cp437")
+    words = st.sampled_from(["é", "“déjà”", "Привет", "œuvre", "… – ™", "à la", "日本", "ﬁ", "ß"])
+
+    def garbled(word: str, encoding: str, times: int) -> str:
+        for _ in range(times):
+            word = word.encode("utf-8").decode(encoding, "replace")
+        return word
+
+    wrong = st.builds(garbled, words, st.sampled_from(encodings), st.integers(0, 2))
+    marks = st.sampled_from(
+        ["\n", "\r\n", " ", "Ã ", "Â", "œ", "\x85", "\x96", "\ufffd", "\u2028", "&amp;"]
+    )
+    return st.lists(wrong | marks | st.text(max_size=4), max_size=12).map("".join)
+
+
+@ftfy_only
+@settings(max_examples=400)
+@given(pieces_of_garbled_text())
+def test_all_is_as_ftfy_has_it(text):
+    ftfy, config = characters._ftfy()
+    assert characters._repaired(text) == ftfy.fix_text(text, config)
+
+
+@ftfy_only
+def test_very_long_lines_are_cut_as_ftfy_cuts_them(monkeypatch):
+    ftfy, config = characters._ftfy()
+    config = config._replace(max_decode_length=50)
+    monkeypatch.setattr(characters, "_ftfy", lambda: (ftfy, config))
+    text = "schÃ¶n " * 30 + "\n" + "l’Ã©tÃ© " * 5 + "\nend"
+    assert characters._repaired(text) == ftfy.fix_text(text, config)
+    assert "Ã" not in characters._repaired("l’Ã©tÃ© " * 5)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from minilm.corpus.sources.config import SourceConfig
 from minilm.corpus.sources.content import BLOCK, blocks, decode, repair, whole
 from minilm.corpus.sources.piece import Piece
+from minilm.corpus.sources.problems import Mark
 
 SOURCE = SourceConfig("a", "x", max_document_bytes=3 * BLOCK)
 
@@ -48,7 +49,7 @@ def test_a_file_in_blocks(tmp_path):
 def test_a_file_that_vanished(tmp_path):
     reports = Reports()
     gone = piece(tmp_path / "a", 3)
-    assert list(blocks(gone, reports)) == [None]
+    assert list(blocks(gone, reports)) == [Mark.LOST]
     assert reports == [f"changed: {tmp_path / 'a'} vanished after it was listed"]
     assert whole(gone, SOURCE, reports) is None
 
@@ -57,9 +58,9 @@ def test_a_file_that_shrank_or_grew(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"abc")
     reports = Reports()
-    assert list(blocks(piece(path, 5), reports)) == [b"abc", None]
+    assert list(blocks(piece(path, 5), reports)) == [b"abc", Mark.LOST]
     assert reports == [f"changed: {path} has 3 bytes, but had 5 when it was listed"]
-    assert list(blocks(piece(path, 9), reports, start=7)) == [None]
+    assert list(blocks(piece(path, 9), reports, start=7)) == [Mark.LOST]
     assert reports[1] == f"changed: {path} has 3 bytes, but had 9 when it was listed"
     assert whole(piece(path, 5), SOURCE, reports) is None
     assert whole(piece(path, 2), SOURCE, Reports()) == b"abc"
@@ -72,7 +73,7 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path):
     reading = blocks(piece(path), reports)
     assert next(reading) == bytes(BLOCK)
     os.truncate(path, BLOCK + 10)
-    assert [block and len(block) for block in reading] == [10, None]
+    assert [block if block is Mark.LOST else len(block) for block in reading] == [10, Mark.LOST]
     assert reports == [
         f"changed: {path} has {BLOCK + 10} bytes, but had {3 * BLOCK} when it was listed"
     ]
@@ -80,7 +81,7 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path):
 
 def test_what_the_system_refuses(tmp_path):
     reports = Reports()
-    assert list(blocks(piece(tmp_path), reports)) == [None]
+    assert list(blocks(piece(tmp_path), reports)) == [Mark.LOST]
     assert reports == [f"unreadable: cannot read {tmp_path}: is a directory"]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 
 import pytest
 from hypothesis import given
@@ -195,6 +196,72 @@ def test_members_after_a_broken_one_are_read(tmp_path):
     assert middle == [f"1 {i}" for i in range(len(middle))]
     assert len(middle) > 50
     assert errors.counts == {"compression": 1}
+
+
+def noisy(k: int, n: int = 200) -> bytes:
+    """Lines of one member, of words in an order without rule."""
+    generator = random.Random(k)
+    words = ["".join(generator.choices("etaoinshrdluécm", k=5)) for _ in range(400)]
+    texts = [" ".join(generator.choices(words, k=200)) for _ in range(n)]
+    return b"".join(
+        json.dumps({"text": f"{k} {i} {t}"}).encode() + b"\n" for i, t in enumerate(texts)
+    )
+
+
+@pytest.mark.parametrize("on_error", ["skip", "replace"])
+@pytest.mark.parametrize("fraction", [0.3, 0.6, 0.9])
+def test_what_a_cut_member_garbles_is_no_fault_of_its_own(tmp_path, fraction, on_error):
+    chain = [gzip.compress(noisy(k), 1) for k in range(9)]
+    data = b"".join(c[: int(len(c) * fraction)] if k % 3 == 1 else c for k, c in enumerate(chain))
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(data)
+    found, errors = texts(path, on_error=on_error)
+    assert errors.counts == {"compression": 3}
+    written = {json.loads(line)["text"] for k in range(9) for line in noisy(k).splitlines()}
+    assert set(found) <= written
+    whole = [text for text in found if int(text[0]) % 3 != 1]
+    assert len(whole) == 6 * 200
+    assert len(found) > len(whole) + 3 * 200 * (fraction - 0.1)
+    assert "gzip is broken in the member at byte" in stopped(path)
+
+
+def test_a_true_fault_in_a_cut_member_counts(tmp_path):
+    first = noisy(0).replace(b'{"text": "0 7 ', b'{"text" "0 7 ')
+    data = gzip.compress(first)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(data[: len(data) * 2 // 3] + gzip.compress(noisy(1)))
+    found, errors = texts(path)
+    assert errors.counts == {"compression": 1, "json": 1}
+    assert errors.examples["json"][0].startswith(f"{path}:8: ")
+    assert sum(text[0] == "1" for text in found) == 200
+
+
+def test_a_member_with_changed_bytes_is_believed_up_to_its_first_fault(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    lines = [noisy(k).splitlines(keepends=True) for k in range(3)]
+    lines[1][100] = b'{"text": "1 100\n'
+    for level in (0, 6):
+        data = bytearray(gzip.compress(b"".join(lines[1]), level))
+        data[-8] ^= 1  # its checksum
+        first, last = (gzip.compress(b"".join(lines[k])) for k in (0, 2))
+        path.write_bytes(first + data + last)
+        found, errors = texts(path)
+        assert errors.counts == {"compression": 1}
+        assert f"member at byte {len(first)}: near byte" in stopped(path)
+        assert [text[0] for text in found] == ["0"] * 200 + ["1"] * 100 + ["2"] * 200
+
+
+def test_lines_split_between_members(tmp_path):
+    """The rest of a line whose beginning was lost is no fault of its own."""
+    lines = noisy(0)
+    members = [gzip.compress(lines[i : i + 40_001]) for i in range(0, len(lines), 40_001)]
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(b"".join([members[0], members[1][:-2000], *members[2:]]))
+    found, errors = texts(path)
+    assert errors.counts == {"compression": 1}
+    assert found == sorted(set(found), key=found.index)
+    assert found[-1].startswith("0 199 ")
+    assert 150 < len(found) < 200
 
 
 def test_a_file_that_shrinks_or_vanishes_between_parts(tmp_path):
