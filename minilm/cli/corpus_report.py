@@ -17,6 +17,8 @@ from minilm.corpus.building.page import PAGE, SHORTEST
 __all__ = ["print_report"]
 
 RULES = 12  # the busiest
+NAME_WIDTH = 15  # kept on narrow terminals, where figures give way
+NARROW = 70  # columns of a terminal, below which the mixture is told in short
 
 
 def print_report(report: dict[str, Any], folder: str, stream: TextIO | None = None) -> None:
@@ -32,7 +34,7 @@ def print_report(report: dict[str, Any], folder: str, stream: TextIO | None = No
             "bold",
         )
     )
-    for table in (_funnel(report), _rules(report), _sources(report), _stages(report)):
+    for table in (_funnel(report), _rules(report), _sources(report, short=console.width < NARROW), _stages(report)):
         if table.row_count:
             console.print()
             console.print(table)
@@ -56,8 +58,9 @@ def print_report(report: dict[str, Any], folder: str, stream: TextIO | None = No
 def _table(title: str, *columns: str) -> Table:
     """A table whose first column is text and whose others are figures."""
     table = Table(title=Text(title, "dim"), title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for i, name in enumerate(columns):
-        table.add_column(Text(name, "dim"), justify="right" if i else "left", no_wrap=bool(i))
+    table.add_column(Text(columns[0], "dim"), min_width=NAME_WIDTH, overflow="fold")
+    for name in columns[1:]:
+        table.add_column(Text(name, "dim"), justify="right", no_wrap=True)
     return table
 
 
@@ -84,21 +87,22 @@ def _rules(report: dict[str, Any]) -> Table:
     return table
 
 
-def _sources(report: dict[str, Any]) -> Table:
-    columns = ("source", "read", "left", "asked", "delivered", "documents", "tokens")
+def _sources(report: dict[str, Any], *, short: bool) -> Table:
+    columns = ["source", "read", "left", "asked", "delivered", "documents", "tokens"]
+    if short:
+        del columns[1:4]
     table = _table("mixture", *columns)
     for source in report["sources"]:
         sides = (source["train"], source["val"])
-        _row(
-            table,
-            source["name"],
+        figures = [
             memory(source["read"]["bytes"]),
             memory(source["left"]["bytes"]),
             memory(source["asked_bytes"]),
             memory(sum(side["bytes"] for side in sides)),
             f"{sum(side['documents'] for side in sides):,}",
             count(sum(side["tokens"] for side in sides)),
-        )
+        ]
+        _row(table, source["name"], *figures[3 * short :])
     return table
 
 
