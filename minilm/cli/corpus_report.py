@@ -34,7 +34,12 @@ def print_report(report: dict[str, Any], folder: str, stream: TextIO | None = No
             "bold",
         )
     )
-    for table in (_funnel(report), _rules(report), _sources(report, short=console.width < NARROW), _stages(report)):
+    for table in (
+        _funnel(report),
+        _rules(report),
+        _sources(report, short=console.width < NARROW),
+        _stages(report),
+    ):
         if table.row_count:
             console.print()
             console.print(table)

@@ -42,7 +42,8 @@ class Evaluate:
     tasks: Annotated[str, described("NAMES|FILE.jsonl")] = ""
     """Answer questions: names between commas (docs/evaluation.md has them), "all", or a file."""
     probe: Annotated[str, described("NAME|FILE.jsonl")] = ""
-    """Find labels from each layer's features: packages, python-modules, or those of a file."""
+    """Find labels from each layer's features: packages, python-modules, python-prepositions, or a
+    file's."""
     stride: Annotated[int | None, COUNT, described(hint="(default: half the context)")] = None
     """Tokens scored by each window; fewer give each more context and take longer."""
     plot: Annotated[str | None, described("FILE.png")] = None
@@ -86,12 +87,14 @@ class Evaluate:
 
     def _check_calibrated(self) -> None:
         """Refuse a picture that there will be nothing for."""
+        from minilm.objectives.config import NoObjective
         from minilm.recipes.loading import read_config
 
-        if not read_config(Path(self.run_folder)).model.causal:
+        recipe = read_config(Path(self.run_folder))
+        if not recipe.model.causal and isinstance(recipe.objective, NoObjective):
             raise MinilmError(
-                f"--plot draws the calibration of a model that writes, and {self.run_folder} "
-                "holds an encoder: leave it out"
+                f"--plot draws the calibration of a model's guesses, and {self.run_folder} is an "
+                "imported encoder, of which none are asked: leave it out"
             )
 
 

@@ -9,11 +9,12 @@ from typing import TextIO
 from minilm.cli import reliability
 from minilm.cli.formatting import printable
 from minilm.evaluation.calibration import Calibration
+from minilm.evaluation.gap_metrics import GapMetrics, GapNgram
 from minilm.evaluation.neighbours import K
 from minilm.evaluation.probe import ProbeResult
 from minilm.evaluation.statistics import Estimate
 from minilm.evaluation.text_metrics import NgramMetrics, TextMetrics
-from minilm.recipes.evaluation_result import Evaluation, ObjectiveMetrics
+from minilm.recipes.evaluation_result import Evaluation
 from minilm.recipes.questions import Answered
 
 __all__ = ["print_evaluation"]
@@ -26,11 +27,13 @@ def print_evaluation(found: Evaluation, stream: TextIO | None = None) -> None:
     if found.text:
         stride = "" if found.stride is None else f", a window every {found.stride:,}"
         text = found.text
-        documents = "1 document" if text.documents == 1 else f"{text.documents:,} documents"
+        documents = _documents(text.documents)
         lines += [f"{documents}, {text.tokens:,} tokens of {text.bytes:,} bytes{stride}", ""]
         lines += _text(text, found.ngram)
-    if found.objective:
-        lines += ["", *_objective(found.objective)]
+    if found.gaps:
+        gaps = found.gaps
+        lines += [f"{_documents(gaps.documents)}, {gaps.gaps:,} hidden tokens", ""]
+        lines += _gaps(gaps, found.gap_ngram)
     if found.calibration:
         lines += ["", *_calibration(found.calibration)]
     if found.tasks:
@@ -42,6 +45,10 @@ def print_evaluation(found: Evaluation, stream: TextIO | None = None) -> None:
     sign = "±" if _can_encode("±", stream) else "+-"
     for line in lines:
         print(printable(line.replace("±", sign).rstrip()), file=stream)
+
+
+def _documents(n: int) -> str:
+    return "1 document" if n == 1 else f"{n:,} documents"
 
 
 def _can_encode(text: str, stream: TextIO) -> bool:
@@ -78,15 +85,26 @@ def _text(text: TextMetrics, ngram: NgramMetrics | None) -> list[str]:
     return lines
 
 
-def _objective(measured: ObjectiveMetrics) -> list[str]:
-    """Metrics by their own names, and what counting reaches."""
-    lines = [f"{measured.name}, as the run measures it"]
-    lines += [f"{name:14} {value:.4f}" for name, value in measured.metrics.items()]
-    if measured.baseline:
-        figures = {name: value for name, value in measured.baseline.items() if name != "name"}
-        lines.append(f"beside it, {measured.baseline['name']}")
-        lines += [f"{name:14} {value:.4f}" for name, value in figures.items()]
+def _gaps(gaps: GapMetrics, ngram: GapNgram | None) -> list[str]:
+    lines = [
+        f"loss           {_with_error(gaps.loss)} nats per hidden token",
+        f"perplexity     {_with_error(gaps.perplexity, 3)}",
+        f"top-1          {_with_error(gaps.top1)}",
+        f"top-5          {_with_error(gaps.top5)}",
+    ]
+    if ngram:
+        lines += [
+            f"best n-grams   {_with_error(ngram.loss)} nats per hidden token, top-1 "
+            f"{_with_error(ngram.top1)}",
+            f"margin         {_signed(ngram.margin)} nats per hidden token, top-1 "
+            f"{_signed(ngram.top1_margin)}",
+        ]
     return lines
+
+
+def _signed(estimate: Estimate) -> str:
+    """A difference; above 0 the model is better."""
+    return f"{'+' if estimate.value > 0 else ''}{_with_error(estimate)}"
 
 
 def _calibration(found: Calibration) -> list[str]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from tyro.conf import Positional, UseAppendAction
 
 from minilm.cli.formatting import to_json
 from minilm.cli.options import COUNT, FRACTION, WHOLE, described
-from minilm.cli.progress import open_reporter
+from minilm.cli.progress import Reporter, open_reporter
+from minilm.errors import MinilmError
+
+if TYPE_CHECKING:
+    from minilm.recipes.finetune_report import Report
 
 __all__ = ["Finetune"]
 
@@ -21,7 +26,8 @@ class Finetune:
     """Fine-tune a run to labelled texts, beside the same model from random weights and TF-IDF.
 
     The texts are JSON lines like {"text": "...", "label": "..."}, or an embedded task:
-    python-modules (which module is a passage from?), python-prepositions (which comes next?).
+    python-modules (which module is a passage from?), packages (of code), python-prepositions
+    (which comes next?).
     The report judges all three on the test texts; Ctrl-C ends training and goes on to it.
     """
 
@@ -30,11 +36,12 @@ class Finetune:
         ("minilm finetune RUN --data python-modules --few 10", ""),
         ("minilm finetune RUN --data FILE.jsonl --test OTHER.jsonl --freeze 1", ""),
         ("minilm finetune RUN --data FILE.jsonl --set training.steps=300", ""),
+        ("minilm finetune --resume runs/docs-tour-classifier-1", ""),
     )
 
-    run_folder: Annotated[Positional[str], described("RUN")]
+    run_folder: Annotated[Positional[str | None], described("RUN")] = None
     """Folder that minilm pretrain or minilm import wrote."""
-    data: Annotated[str, described("FILE|TASK")]
+    data: Annotated[str | None, described("FILE|TASK")] = None
     """Labelled texts to learn from."""
     task: Literal["classify"] = "classify"
     """What to learn."""
@@ -60,6 +67,8 @@ class Finetune:
     """Of what is drawn: the head's first weights, the order of texts, the share set aside."""
     out: Annotated[str | None, described("FOLDER")] = None
     """New folder for the result; by default runs/NAME-classifier-1, -2, ..."""
+    resume: Annotated[str | None, described("RUN")] = None
+    """Go on with the fine-tuning in this folder, which was interrupted."""
     json: Annotated[bool, described()] = False
     """Print the report as one JSON object; all else goes to standard error."""
     quiet: Annotated[bool, described()] = False
@@ -68,26 +77,49 @@ class Finetune:
     def run(self) -> int:
         """Fine-tune, then report."""
         from minilm.cli.finetune_report import print_report
-        from minilm.recipes import finetune
 
+        self._check()
         with open_reporter(sys.stderr if self.json else sys.stdout, quiet=self.quiet) as reporter:
-            report = finetune.finetune(
-                self.run_folder,
-                self.data,
-                validation=self.validation,
-                test=self.test,
-                share=self.share,
-                per_label=self.few,
-                settings=self._settings(),
-                seed=self.seed,
-                out=None if self.out is None else Path(self.out),
-                reporter=reporter,
-            )
+            report = self._finetune(reporter)
         if self.json:
             print(to_json(report.to_dict()))
         else:
             print_report(report.to_dict())
         return 0 if report.signal is None else 128 + report.signal
+
+    def _finetune(self, reporter: Reporter) -> Report:
+        from minilm.recipes import finetune
+
+        if self.resume is not None:
+            return finetune.resume(Path(self.resume), reporter=reporter)
+        return finetune.finetune(
+            self.run_folder or "",
+            self.data or "",
+            validation=self.validation,
+            test=self.test,
+            share=self.share,
+            per_label=self.few,
+            settings=self._settings(),
+            seed=self.seed,
+            out=None if self.out is None else Path(self.out),
+            reporter=reporter,
+        )
+
+    def _check(self) -> None:
+        """Refuse what is missing; or, with --resume, what is too much."""
+        if self.resume is None:
+            for name, value in (("RUN", self.run_folder), ("--data", self.data)):
+                if value is None:
+                    raise MinilmError(f"{name} is missing; see minilm finetune --help")
+            return
+        words = {"run_folder": "RUN", "overrides": "--set", "layer_decay": "--layer-decay"}
+        for field in dataclasses.fields(self):
+            given = getattr(self, field.name) != field.default
+            if given and field.name not in ("resume", "json", "quiet"):
+                raise MinilmError(
+                    "--resume goes on with a fine-tuning as it was begun: leave out "
+                    f"{words.get(field.name, '--' + field.name)}"
+                )
 
     def _settings(self) -> tuple[str, ...]:
         given = {

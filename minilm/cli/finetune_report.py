@@ -38,6 +38,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield ""
     if report["judged_on"] == "validation":
         yield "These texts have chosen when to stop, so the figures flatter; give --test FILE."
+    if report["random"] is None:
+        yield "Interrupted before the model from random weights had learned, so it is left out."
     if report["tfidf"] is None:
         yield "TF-IDF is left out: pip install 'minilm[baselines]'"
     yield from _confusion(report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from tyro.conf import Positional
 
@@ -13,6 +13,11 @@ from minilm.cli.formatting import printable, to_json
 from minilm.cli.options import COUNT, described
 from minilm.cli.progress import Silent
 from minilm.errors import MinilmError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from minilm.evaluation.encoder import Encoder
 
 __all__ = ["Search"]
 
@@ -57,6 +62,7 @@ class Search:
             vectors = embedded(encoder, texts)
         else:
             vectors = vectors_file.read(self.vectors, len(texts), encoder.model.config.n_embd)
+            self._check_made_so(vectors, encoder, texts)
         for note in encoder.notes:
             print(printable(note), file=sys.stderr)
         indices, scores = nearest(*centred(vectors, encoder.embed([self.query])), self.top)
@@ -71,3 +77,16 @@ class Search:
         for line in found:
             print(f"{line['score']:7.3f}  {line['place']:6}  {printable(str(line['text']))}")
         return 0
+
+    def _check_made_so(self, vectors: NDArray, encoder: Encoder, texts: list[str]) -> None:
+        """Refuse vectors of other texts or another model, by the first and the last of them."""
+        import numpy as np
+
+        ends = [0, len(texts) - 1]
+        own = encoder.embed([texts[i] for i in ends])
+        encoder.notes.clear()
+        if not np.allclose(vectors[ends], own, atol=0.01):
+            raise MinilmError(
+                f"{self.vectors} holds vectors of other texts or by another run; make them anew: "
+                f"minilm embed {self.run_folder} {self.file} --out {self.vectors}"
+            )

@@ -72,7 +72,7 @@ def sentence_vectors(
         for row, i in enumerate(rows):
             tokens[row, : len(sequences[i])] = sequences[i]
             mask[row, : len(sequences[i])] = True
-        x, _ = model.features(tokens, key_mask=mask)
+        x = model.features(tokens, key_mask=mask)[0]
         vectors[rows] = (x * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         if progress:
             progress(start + len(rows))

@@ -49,11 +49,17 @@ def read(path: str | os.PathLike[str]) -> list[Example]:
 
 
 def _example(record: dict[str, Any], where: str) -> Example:
+    """A record; without a document it is its own, by the file's name and not the folder's, so
+    that the split does not depend on how the path was written."""
     for key in ("text", "label"):
         if key not in record:
             there = ", ".join(f'"{name[:40]}"' for name in list(record)[:8]) or "no keys"
             raise MinilmError(f'{where}: no "{key}" but {there}; give "text" and "label"')
-    text, label, document = record["text"], record["label"], record.get("document", where)
+    text, label, document = (
+        record["text"],
+        record["label"],
+        record.get("document", os.path.basename(where)),
+    )
     if isinstance(label, int) and not isinstance(label, bool):
         label = str(label)
     for key, value in (("text", text), ("label", label), ("document", document)):

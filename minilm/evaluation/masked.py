@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from minilm.backend import ops
 from minilm.errors import MinilmError
 from minilm.models.model import Model
-from minilm.tokenizers import BPETokenizer, Tokenizer
+from minilm.tokenizers import Tokenizer
 
 __all__ = ["Gap", "Guess", "Masked"]
 
@@ -88,8 +88,8 @@ class Masked:
         self.tokenizer = tokenizer
         self.step = step
         self.mask = found[0]
-        # Its tokens begin with the space before a word, so that goes into the gap as well.
-        self._gap = f" {self.mask}" if isinstance(tokenizer, BPETokenizer) else self.mask
+        # Their tokens begin with the space before a word, so that goes into the gap as well.
+        self._gap = f" {self.mask}" if tokenizer.kind in ("bpe", "huggingface") else self.mask
 
     def fill(self, text: str, *, top: int = 5) -> list[Gap]:
         """The likeliest tokens for each mask of a text; all masks are seen as unknown.
@@ -125,11 +125,13 @@ class Masked:
         """The text with the likeliest token in each gap, each by itself."""
         parts = text.replace(self._gap, self.mask).split(self.mask)
         filled = [gap.guesses[0].token for gap in self.fill(text, top=1)]
-        return "".join(part + token for part, token in zip(parts, [*filled, ""], strict=True))
+        whole = "".join(part + token for part, token in zip(parts, [*filled, ""], strict=True))
+        begins_with_word = self._gap != self.mask and text.startswith(self.mask)
+        return whole.removeprefix(" ") if begins_with_word else whole
 
     def _probabilities(self, ids: NDArray, positions: NDArray) -> NDArray:
         """(M, V), of every token in each of M gaps; special tokens stand in none."""
-        x, _ = self.model.features(ids[None])
+        x = self.model.features(ids[None])[0]
         logits, _ = self.model.head.forward(x[0, positions])
         logits[:, list(self.tokenizer.special_tokens.values())] = -np.inf
         p, _ = ops.softmax.forward(logits)

@@ -24,7 +24,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Baseline", "WittenBell", "baseline"]
+__all__ = ["MOST_TOKENS", "Baseline", "WittenBell", "baseline"]
+
+# More training text than this is not counted: it bounds time, and memory to about 1 GB.
+MOST_TOKENS = 10_000_000
 
 
 class _Order(NamedTuple):
@@ -115,12 +118,12 @@ def baseline(
     validation: NDArray,
     vocab_size: int,
     max_order: int = 6,
-    max_train: int = 10_000_000,
+    max_train: int = MOST_TOKENS,
 ) -> Baseline:
     """The loss of the best n-gram model of order 1 .. max_order on the validation stream.
 
     Each validation token but the first is scored once. Only the last `max_train` training
-    tokens are counted, which bounds time and memory (about 1 GB).
+    tokens are counted.
 
     Examples
     --------

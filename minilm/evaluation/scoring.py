@@ -137,7 +137,7 @@ def _run(
         tokens[row, : end - start] = requests[i].ids[start:end]
         scored[row, first - start : end - start] = True
         targets.append(np.asarray(requests[i].ids[first + 1 : end + 1], np.int64))
-    x, _ = model.features(tokens)
+    x = model.features(tokens)[0]
     found = token_scores(
         model.head, x[scored], np.concatenate(targets), vocab_size=model.config.vocab_size
     )

@@ -63,8 +63,10 @@ def read(path: str | os.PathLike[str], n: int, n_channel: int) -> NDArray:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise MinilmError(f"cannot read {path}: {reason}; check the path") from error
-    except (ValueError, EOFError) as error:
-        raise MinilmError(f"{path} is not a NumPy file of vectors: {error}") from None
+    except (ValueError, EOFError):
+        raise MinilmError(
+            f"{path} is not a NumPy file of vectors, which minilm embed makes"
+        ) from None
     if not isinstance(vectors, np.ndarray) or vectors.dtype.kind != "f":
         raise MinilmError(f"{path} does not hold vectors of floats")
     if vectors.shape != (n, n_channel):

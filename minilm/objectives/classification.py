@@ -177,6 +177,6 @@ def probabilities(
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         tokens, mask = padded([sequences[i] for i in rows])
-        logits, _ = model.forward(tokens, key_mask=mask)
+        logits = model.forward(tokens, key_mask=mask)[0]
         found[rows], _ = ops.softmax.forward(logits)
     return found

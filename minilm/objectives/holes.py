@@ -77,7 +77,7 @@ def middle_nats(
         targets = np.full_like(tokens, IGNORED)
         for row, i in enumerate(group):
             tokens[row, : len(sequences[i][0])], targets[row, : len(sequences[i][0])] = sequences[i]
-        x, _ = model.features(tokens)  # what fills up stands after, where nothing looks
+        x = model.features(tokens)[0]  # what fills up stands after, where nothing looks
         nll = negative_log_likelihood(model.head, x, targets, vocab_size=model.config.vocab_size)
         nats[group] = nll.sum(axis=1, dtype=np.float64)
     return nats

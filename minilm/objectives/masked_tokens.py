@@ -130,7 +130,7 @@ class MaskedTokens:
         """
         nats, hits, count = 0.0, 0, 0
         for inputs, targets in self.validation(whole=whole):
-            x, _ = model.features(inputs)
+            x = model.features(inputs)[0]
             chosen = targets != IGNORED
             nll, right = scores(
                 model.head, x[chosen], targets[chosen], vocab_size=model.config.vocab_size

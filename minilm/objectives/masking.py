@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.errors import MinilmError
 from minilm.objectives.batch import IGNORED
 from minilm.objectives.config import MaskedTokensConfig
 from minilm.tokenizers import Tokenizer
@@ -54,7 +55,13 @@ class Alphabet(NamedTuple):
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, mask: str) -> Alphabet:
-        """The tables of a tokenizer whose special token `mask` hides others."""
+        """The tables of a tokenizer whose special token `mask` hides others.
+
+        Raises
+        ------
+        MinilmError
+            If it has special tokens only.
+        """
         V = tokenizer.vocab_size
         special = np.zeros(V, bool)
         special[list(tokenizer.special_tokens.values())] = True
@@ -63,6 +70,8 @@ class Alphabet(NamedTuple):
             if token := tokenizer.token_bytes(int(i)):
                 ends[:, i] = _kind(token[0]), _kind(token[-1])
         ordinary = np.flatnonzero(~special)
+        if not len(ordinary):
+            raise MinilmError(f"the tokenizer has {V} special tokens and no other: nothing to hide")
         return cls(tokenizer.special_tokens[mask], ordinary, special, ends[0], ends[1])
 
     def words(self, ids: NDArray) -> NDArray:

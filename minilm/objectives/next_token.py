@@ -135,7 +135,8 @@ class NextToken:
         for group in groups:
             length = min(T, len(self.val_ids) - 1 - int(group[-1]))
             windows = self.val_ids[group[:, None] + np.arange(length + 1)].astype(np.int64)
-            x, _ = model.features(windows[:, :-1], starts=self._starts(windows[:, :-1]))
+            # Not `x, _ =`, which would keep what backward needs until the next batch has its own.
+            x = model.features(windows[:, :-1], starts=self._starts(windows[:, :-1]))[0]
             nll = negative_log_likelihood(
                 model.head, x, windows[:, 1:], vocab_size=model.config.vocab_size
             )

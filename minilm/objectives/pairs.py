@@ -178,7 +178,7 @@ def losses(model: Model, labelled: Labelled) -> NDArray:
             f"{labelled.objective} makes {size} tokens of the text, and the model's context has "
             f"{most}; give a shorter text"
         )
-    x, _ = model.features(labelled.inputs[None])
+    x = model.features(labelled.inputs[None])[0]
     nll = negative_log_likelihood(
         model.head, x, labelled.targets[None], vocab_size=model.config.vocab_size
     )

@@ -9,9 +9,9 @@ from minilm import tokenizers
 from minilm.errors import MinilmError
 from minilm.evaluation.text_classifier import TextClassifier
 from minilm.objectives.config import ClassificationConfig
-from minilm.recipes.finetune import LABELS
 from minilm.recipes.fitting import classifier
 from minilm.recipes.loading import best_checkpoint, read_config
+from minilm.recipes.origin import LABELS
 from minilm.storage import json_file
 from minilm.training import checkpoint
 from minilm.training.reporter import Reporter, Silent

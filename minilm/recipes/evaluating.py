@@ -5,31 +5,34 @@
     found.to_dict()             # what --json prints
 
 A causal model is scored token by token, and answers questions. A model that sees both sides
-gives no probability of a text; of it, what its own objective measures is reported. Probes are
-for both.
+gives no probability of a text; it fills the gaps that its own objective makes. Calibration and
+probes are for both.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from minilm import corpus
-from minilm.errors import MinilmError, did_you_mean
-from minilm.evaluation import labelled, modules, packages
+from minilm.errors import MinilmError
+from minilm.evaluation.bidirectional_ngram import counted
 from minilm.evaluation.calibration import calibration
-from minilm.evaluation.ngram import WittenBell
+from minilm.evaluation.gap_metrics import documents_of, gap_metrics, gap_ngram, score_gaps
+from minilm.evaluation.modules import Task
+from minilm.evaluation.ngram import MOST_TOKENS, WittenBell
 from minilm.evaluation.probe import probe
 from minilm.evaluation.scoring import Progress, Request, score
 from minilm.evaluation.text_metrics import ngram_metrics, sizes, text_metrics
 from minilm.models.architectures import build
 from minilm.objectives.config import ClassificationConfig, NoObjective
-from minilm.recipes import baselines, objectives, questions
-from minilm.recipes.evaluation_result import Evaluation, ObjectiveMetrics
+from minilm.objectives.masked_tokens import MaskedTokens
+from minilm.recipes import labelled, objectives, questions
+from minilm.recipes.evaluation_result import Evaluation
 from minilm.recipes.held_out import HeldOut, held_out, own_text
 from minilm.recipes.loading import Parts, load_parts, read_config
 from minilm.recipes.text import Text
@@ -37,12 +40,11 @@ from minilm.training.reporter import Reporter
 
 __all__ = ["Watch", "evaluate"]
 
-NGRAM_TOKENS = 10_000_000  # of the training text, at most, which takes about 1 GB
-
 Watch = Callable[[str, float], None]  # what goes on now, and the share of the whole before it
 
 SCORING, COUNTING, ANSWERING = "scoring text", "counting n-grams", "answering questions"
-EVALUATING, PROBING = "evaluating", "probing"
+PROBING = "probing"
+ONE_DOCUMENT = "the text is one document, and a standard error by document takes several"
 
 
 class _Stages:
@@ -91,8 +93,7 @@ def evaluate(
     tasks : str
         Names of tasks or files of JSON lines between commas (`minilm.recipes.questions`).
     probe_on : str
-        "packages", "python-modules", or a file of labelled texts
-        (`minilm.evaluation.labelled`).
+        An embedded task or a file of labelled texts (`minilm.recipes.labelled.task`).
     stride : int, optional
         Tokens from window to window; half of `block_size` if not given.
 
@@ -135,22 +136,12 @@ def evaluate(
     return replace(found, probe=probed)
 
 
-def _examples(name: str) -> tuple[list[labelled.Example], list[labelled.Example]]:
+def _examples(name: str) -> Task:
     """Training and test texts of that name or file; what is wrong with them is told at once."""
     if not name:
-        return [], []
-    if name == packages.NAME:
-        return labelled.split(packages.examples())
-    if name == modules.NAME:
-        return modules.python_modules()
-    if not name.endswith((".jsonl", ".json")):
-        hint = did_you_mean(name, [packages.NAME, modules.NAME])
-        raise MinilmError(f"no labels {name!r}{hint}; or give a file, whose name ends in .jsonl")
-    examples = labelled.read(name)
-    try:
-        return labelled.split(examples)
-    except MinilmError as error:
-        raise MinilmError(f"{name}: {error}") from error
+        return Task([], [])
+    found = labelled.task(name)
+    return found if found.test else Task(*labelled.parted(name, found.train))
 
 
 def _evaluate_causal(
@@ -166,7 +157,7 @@ def _evaluate_causal(
     stages.expect(COUNTING, 0.0 if own is None else 0.1 * len(own.counted))
     stages.expect(ANSWERING, sum(task.n_tokens for task in asked))
     if len(requests) == 1:
-        notes.append("the text is one document, and a standard error by document takes several")
+        notes.append(ONE_DOCUMENT)
     found = Evaluation(run, parts.step, text.name, stride, notes=[*notes, *left_out])
     found, counted = _score_text(found, parts, own, text, requests, stages)
     answered = []
@@ -209,7 +200,7 @@ def _score_text(
     if own is None:
         return found, None
     stages.begin(COUNTING)
-    model = WittenBell(np.asarray(own.counted[-NGRAM_TOKENS:]), text.tokenizer.vocab_size)
+    model = WittenBell(np.asarray(own.counted[-MOST_TOKENS:]), text.tokenizer.vocab_size)
     ngram = ngram_metrics(model, requests, scores, size)
     return replace(found, ngram=ngram), (model, ngram.order)
 
@@ -224,16 +215,28 @@ def _evaluate_encoder(
                 f"{run} was imported and has no objective to measure; probe it: --probe packages"
             )
         return Evaluation(run, parts.step, "nothing but the probe")
-    text = own_text(run, parts)
-    name = f"validation split of {recipe.data.source}"
+    text, name = own_text(run, parts), f"validation split of {recipe.data.source}"
     if data is not None:
         name, stream = data, corpus.encode(corpus.load(data), text.tokenizer)
         text = replace(text, validation=stream)
-    stages.expect(EVALUATING, 2.0 * len(text.validation.ids))
-    stages.begin(EVALUATING)
-    objective = objectives.build(recipe, text)
-    metrics = objective.evaluate(parts.model)
-    counted = asdict(baselines.measure(objective, text))
-    baseline = {key: value for key, value in counted.items() if value is not None}
-    measured = ObjectiveMetrics(recipe.objective.name, metrics, baseline)
-    return Evaluation(run, parts.step, name, objective=measured)
+    stages.expect(SCORING, float(len(text.validation.ids)))
+    stages.expect(COUNTING, 0.1 * len(text.counted))
+    return _fill_gaps(Evaluation(run, parts.step, name), parts, text, stages)
+
+
+def _fill_gaps(found: Evaluation, parts: Parts, text: Text, stages: _Stages) -> Evaluation:
+    """The gaps that training's own evaluations have, document by document."""
+    objective = objectives.build(parts.recipe, text)
+    assert isinstance(objective, MaskedTokens)
+    batches = list(objective.validation())
+    scores = score_gaps(parts.model, batches, stages.begin(SCORING))
+    documents = documents_of(batches, np.asarray(objective.val_ids), text.tokenizer.end_of_text)
+    stages.begin(COUNTING)
+    models = counted(text.counted, batches, text.tokenizer.vocab_size, objective.alphabet.special)
+    return replace(
+        found,
+        gaps=gap_metrics(scores, documents),
+        gap_ngram=gap_ngram(models, scores, documents),
+        calibration=calibration(scores.confidence, scores.rank == 0),
+        notes=[] if documents[-1] else [ONE_DOCUMENT],
+    )

@@ -8,31 +8,13 @@ from typing import Any
 import numpy as np
 
 from minilm.evaluation.calibration import Calibration
+from minilm.evaluation.gap_metrics import GapMetrics, GapNgram
 from minilm.evaluation.probe import ProbeResult
 from minilm.evaluation.statistics import Estimate
 from minilm.evaluation.text_metrics import NgramMetrics, TextMetrics
 from minilm.recipes.questions import Answered
 
-__all__ = ["Evaluation", "ObjectiveMetrics"]
-
-
-@dataclass(frozen=True)
-class ObjectiveMetrics:
-    """What the objective of a model measures that sees both sides.
-
-    Attributes
-    ----------
-    name : str
-        Of the objective.
-    metrics : dict
-        Name -> value; losses in nats per target, accuracies from 0 to 1.
-    baseline : dict or None
-        The same of the best model made of counts, with its "name".
-    """
-
-    name: str
-    metrics: dict[str, float]
-    baseline: dict[str, Any] | None
+__all__ = ["Evaluation"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +29,8 @@ class Evaluation:
         Of the checkpoint.
     stride : int or None
         Tokens from window to window.
+    gaps, gap_ngram
+        In place of `text` and `ngram` for a model that sees both sides.
     notes : list of str
         What was left out, and why.
     """
@@ -58,7 +42,8 @@ class Evaluation:
     text: TextMetrics | None = None
     ngram: NgramMetrics | None = None
     calibration: Calibration | None = None
-    objective: ObjectiveMetrics | None = None
+    gaps: GapMetrics | None = None
+    gap_ngram: GapNgram | None = None
     tasks: list[Answered] = field(default_factory=list)
     probe: ProbeResult | None = None
     notes: list[str] = field(default_factory=list)

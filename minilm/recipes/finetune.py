@@ -8,7 +8,6 @@ The result is a run folder again: config.toml, tokenizer.json, labels.json, chec
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -28,9 +27,10 @@ from minilm.objectives.classification import Labelled
 from minilm.objectives.config import ClassificationConfig
 from minilm.recipes.finetune_report import Compared, Report
 from minilm.recipes.fitting import Parts, classifier, defaults, fit, from_scratch, predicted
-from minilm.recipes.labelled import TASKS, Texts, gather, numbered
+from minilm.recipes.labelled import TASKS, Texts, numbered
 from minilm.recipes.loading import Parts as Loaded
-from minilm.recipes.loading import load_parts
+from minilm.recipes.loading import load_parts, read_config
+from minilm.recipes.origin import LABELS, Origin
 from minilm.recipes.reading import override, to_toml
 from minilm.recipes.recipe import DataConfig, Recipe
 from minilm.recipes.warmup import announced
@@ -39,9 +39,8 @@ from minilm.training.interrupt import Interruption
 from minilm.training.reporter import Reporter, Silent
 from minilm.training.run import CONFIG, TOKENIZER, Run
 
-__all__ = ["LABELS", "compare", "finetune"]
+__all__ = ["compare", "finetune", "resume"]
 
-LABELS = "labels.json"
 RUNS = Path("runs")
 
 
@@ -50,7 +49,7 @@ class Candidates:
     """What each of the three says of the judged texts; None where it could not be asked."""
 
     pretrained: NDArray
-    random: NDArray
+    random: NDArray | None
     tfidf: NDArray | None
 
 
@@ -93,27 +92,70 @@ def finetune(
     if loaded.tokenizer is None:
         raise MinilmError(f"{run} has no {TOKENIZER}: its weights were imported without one")
     seed = loaded.recipe.seed if seed is None else seed
-    texts = gather(
-        data, validation=validation, test=test, share=share, per_label=per_label, seed=seed
-    )
+    origin = Origin(str(run), data, validation, test, share, per_label, seed)
+    texts = origin.texts()
     recipe = _recipe(loaded.recipe, data, share, texts, seed, settings)
     classifier(recipe, len(texts.labels))  # refuses what does not fit, before anything is written
-    for note in texts.notes:
-        reporter.note(note)
     folder = out or Run.fresh_name(RUNS, recipe.name)
     with Run.create(folder) as opened, announced(reporter):
         loaded.tokenizer.save(opened.path / TOKENIZER)
-        opened.write(LABELS, json.dumps({"labels": texts.labels}, indent=1) + "\n")
+        opened.write(LABELS, origin.to_json(texts.labels))
         opened.write(CONFIG, to_toml(recipe))
-        report = Report(str(opened.path), str(run), texts.labels)
-        with Interruption(reporter.note) as interruption:
-            compare(report, recipe, loaded, texts, opened, reporter, interruption)
-            report.signal = interruption.signal
-        report.seconds = round(time.perf_counter() - clock, 2)
-        report.next_commands = [_next(report, texts)]
-        record = {"kind": "end", **report.to_dict()}
-        opened.append(record)
-        reporter.record(record)
+        return _carry_out(opened, str(run), recipe, loaded, texts, reporter, clock)
+
+
+def resume(path: Path, *, reporter: Reporter | None = None) -> Report:
+    """Go on with a fine-tuning from its last whole checkpoint, to the same bits.
+
+    What it is compared with is not kept, and fitted once more.
+
+    Raises
+    ------
+    MinilmError
+        If there is none, it is in use, or the run or the texts that it was made from have
+        changed or are gone.
+    """
+    reporter = reporter or Silent()
+    clock = time.perf_counter()
+    with Run.open(path) as opened, announced(reporter):
+        recipe = read_config(path)
+        if not isinstance(recipe.objective, ClassificationConfig):
+            raise MinilmError(
+                f"{path} was not fine-tuned; go on with it by minilm pretrain --resume {path}"
+            )
+        origin = Origin.read(path)
+        texts = origin.texts()
+        if texts.digest != recipe.data.sha256:
+            raise MinilmError(
+                f"the labelled texts of {origin.data} are not those that the run began with; "
+                "restore them, or fine-tune anew"
+            )
+        loaded = load_parts(origin.run, reporter=reporter)
+        return _carry_out(opened, origin.run, recipe, loaded, texts, reporter, clock)
+
+
+def _carry_out(
+    run: Run,
+    base: str,
+    recipe: Recipe,
+    loaded: Loaded,
+    texts: Texts,
+    reporter: Reporter,
+    clock: float,
+) -> Report:
+    for note in texts.notes:
+        reporter.note(note)
+    report = Report(str(run.path), base, texts.labels)
+    with Interruption(reporter.note) as interruption:
+        compare(report, recipe, loaded, texts, run, reporter, interruption)
+        report.signal = interruption.signal
+    report.seconds = round(time.perf_counter() - clock, 2)
+    if report.random is None:
+        report.next_commands.append(f"minilm finetune --resume {shlex.quote(report.run)}")
+    report.next_commands.append(_next(report, texts))
+    record = {"kind": "end", **report.to_dict()}
+    run.append(record)
+    reporter.record(record)
     return report
 
 
@@ -182,16 +224,17 @@ def _random(
     run: Run,
     reporter: Reporter,
     stop: Callable[[], bool],
-) -> NDArray:
+) -> NDArray | None:
     """The same model from random weights: at the same rate, and at that of its pretraining.
 
     A rate that suits pretrained weights may be too low for random ones, so the better of two
-    on the validation texts counts.
+    on the validation texts counts. None if it was interrupted: half a training is no baseline.
     """
     reporter.record({"kind": "phase", "name": "the same from random weights"})
     best, loss = np.zeros(len(judged.labels), np.int64), np.inf
     n_class = int(max(parts.train.labels)) + 1
     folder = run.path / ".random"
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
     for rate in sorted({recipe.optimizer.learning_rate, base.optimizer.learning_rate}):
         scratch = from_scratch(recipe, max(rate, recipe.optimizer.min_learning_rate))
         model = classifier(scratch, n_class)
@@ -202,7 +245,7 @@ def _random(
             shutil.rmtree(folder, ignore_errors=True)
         if progress.best_loss < loss:
             best, loss = predicted(model, judged), progress.best_loss
-    return best
+    return None if stop() else best
 
 
 def _by_words(texts: Texts, reporter: Reporter) -> NDArray | None:

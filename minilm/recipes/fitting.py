@@ -16,7 +16,7 @@ from minilm.objectives.classification import Classification, Labelled, probabili
 from minilm.objectives.config import ClassificationConfig
 from minilm.optim.adamw import AdamW
 from minilm.optim.config import OptimizerConfig
-from minilm.recipes.loading import best_checkpoint
+from minilm.recipes.loading import best_checkpoint, restored
 from minilm.recipes.recipe import Recipe
 from minilm.training import checkpoint
 from minilm.training.config import TrainingConfig
@@ -89,6 +89,8 @@ def fit(
 ) -> Progress:
     """Train until the steps are done or the validation loss has stopped falling.
 
+    A run that has checkpoints goes on from the last one.
+
     The model then holds the parameters of the lowest validation loss, which `run` has too.
     """
     objective, names = recipe.objective, [p.name for p in model.parameters]
@@ -106,9 +108,11 @@ def fit(
     )
     flops = recipe.model.flops_per_token(predicted=0.0)
     loop = Loop(model, task, optimizer, run, recipe.training, reporter, flops_per_token=flops)
-    progress = Progress(n_steps=recipe.training.steps)
+    progress = restored(run, recipe.training.steps, model, optimizer, reporter)
     loop.record("start", **_start(recipe, parts, run, model))
-    train(loop, progress, stop)
+    patience = recipe.training.patience
+    if not patience or progress.stale < patience:
+        train(loop, progress, stop)
     if progress.best_step:
         folder, _ = best_checkpoint(run.path, reporter)
         checkpoint.load_parameters(folder, model.parameters)

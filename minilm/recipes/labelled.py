@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,15 +11,17 @@ import numpy as np
 
 from minilm import rng
 from minilm.errors import MinilmError, did_you_mean
-from minilm.evaluation import modules, prepositions
+from minilm.evaluation import modules, packages, prepositions
 from minilm.evaluation.labelled import Example, read, split
+from minilm.evaluation.modules import Task
 from minilm.evaluation.text_classifier import cut_note, encoded
 from minilm.objectives.classification import Labelled
 from minilm.tokenizers import Tokenizer
 
-__all__ = ["TASKS", "Texts", "few", "gather", "numbered"]
+__all__ = ["TASKS", "Texts", "few", "gather", "numbered", "parted", "task"]
 
-TASKS = {
+TASKS: dict[str, Callable[[], Task]] = {
+    packages.NAME: lambda: Task(*split(packages.examples())),
     modules.NAME: modules.python_modules,
     prepositions.NAME: prepositions.python_prepositions,
 }
@@ -57,6 +59,31 @@ class Texts:
         return sha.hexdigest()
 
 
+def task(name: str) -> Task:
+    """The texts of an embedded task, of `TASKS`; or of a file, with none held out.
+
+    Raises
+    ------
+    MinilmError
+        If there is neither, or a line is at fault.
+    """
+    if name in TASKS:
+        return TASKS[name]()
+    if not Path(name).exists() and not name.endswith((".jsonl", ".json")):
+        raise MinilmError(f"no task or file {name!r}{did_you_mean(name, TASKS)}")
+    return Task(read(name), [])
+
+
+def parted(
+    name: str, examples: Sequence[Example], share: float = 0.3, seed: int = 0
+) -> tuple[list[Example], list[Example]]:
+    """`minilm.evaluation.labelled.split`, whose errors name the file or task."""
+    try:
+        return split(examples, share, seed)
+    except MinilmError as error:
+        raise MinilmError(f"{name}: {error}") from None
+
+
 def gather(
     data: str,
     *,
@@ -82,7 +109,7 @@ def gather(
     MinilmError
         For a file or line at fault, a single label, or a label that training has no text of.
     """
-    train, embedded_test = TASKS[data]() if data in TASKS else (_read(data), [])
+    train, embedded_test = task(data)
     held_out = read(test) if test else embedded_test
     if per_label:
         train = few(train, per_label, seed)
@@ -90,18 +117,11 @@ def gather(
     if validation:
         learned, judged = train, read(validation)
     else:
-        learned, judged = split(train, share, seed)
+        learned, judged = parted(data, train, share, seed)
     for part in (judged, held_out):
         _check_known(part, labels)
     notes = _notes(learned, held_out, labels)
     return Texts(learned, judged, held_out, labels, notes)
-
-
-def _read(data: str) -> list[Example]:
-    near = did_you_mean(data, TASKS)
-    if near.startswith("; did you mean") and not Path(data).exists():
-        raise MinilmError(f"no task or file {data!r}{near}")
-    return read(data)
 
 
 def _labels(train: Sequence[Example], data: str) -> tuple[str, ...]:

@@ -18,10 +18,12 @@ from minilm.models.architectures import build
 from minilm.models.gpt import GPT
 from minilm.models.model import Model
 from minilm.objectives.config import ClassificationConfig, NoObjective
+from minilm.optim.adamw import AdamW
 from minilm.recipes.reading import parse
 from minilm.recipes.recipe import Recipe
 from minilm.tokenizers import Tokenizer
 from minilm.training import checkpoint
+from minilm.training.loop import Progress
 from minilm.training.reporter import Reporter, Silent
 from minilm.training.run import CONFIG, TOKENIZER, Run
 
@@ -33,6 +35,7 @@ __all__ = [
     "load_masked",
     "load_parts",
     "read_config",
+    "restored",
 ]
 
 
@@ -62,6 +65,20 @@ def best_checkpoint(run: Path, reporter: Reporter) -> tuple[Path, int]:
         except MinilmError as error:
             reporter.note(f"{error}; taking {folder.name}")
     return folder, state["progress"]["step"]
+
+
+def restored(
+    run: Run, n_steps: int, model: Model, optimizer: AdamW, reporter: Reporter
+) -> Progress:
+    """Where the run's last whole checkpoint left it, or its beginning if it has none yet."""
+    progress = Progress(n_steps=n_steps)
+    if checkpoint.steps(run.path):
+        folder, state = checkpoint.latest(run.path, reporter)
+        progress = Progress(**checkpoint.restore(folder, state, model.parameters, optimizer))
+        optimizer.n_steps = progress.n_steps
+        checkpoint.discard_after(run.path, progress.step)
+    run.rewind(progress.step)
+    return progress
 
 
 class Parts(NamedTuple):
@@ -120,8 +137,8 @@ def load(run: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Pr
     model, tokenizer, step, _ = load_parts(run, reporter=reporter)
     if not isinstance(model, GPT):
         raise MinilmError(
-            f"{run} holds an encoder ({model.config.architecture}), which writes no text; "
-            "load_encoder gives its vectors"
+            f"{run} holds an encoder ({model.config.architecture}), which writes no text: "
+            "minilm fill fills gaps with it, minilm embed gives its vectors"
         )
     if tokenizer is None:
         raise MinilmError(f"{run} has no {TOKENIZER}: its weights were imported without one")

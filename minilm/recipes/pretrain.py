@@ -22,7 +22,7 @@ from minilm.models.model import Model
 from minilm.objectives.config import NoObjective
 from minilm.optim.adamw import AdamW
 from minilm.recipes import baselines, budget, memory, objectives, samples
-from minilm.recipes.loading import Parts, best_checkpoint, read_config
+from minilm.recipes.loading import Parts, best_checkpoint, read_config, restored
 from minilm.recipes.reading import to_toml
 from minilm.recipes.recipe import Recipe
 from minilm.recipes.report import Report
@@ -167,7 +167,7 @@ def _carry_out(
     peak = machine.sgemm_gflops()
     model = build(recipe.model, seed=recipe.seed)
     optimizer = AdamW(model.parameters, recipe.optimizer, recipe.training.steps)
-    progress = _restore(recipe, run, model, optimizer, reporter)
+    progress = restored(run, recipe.training.steps, model, optimizer, reporter)
     report = Report(
         run=str(run.path),
         recipe=recipe.name,
@@ -207,20 +207,6 @@ def _carry_out(
     report.peak_memory_bytes = machine.peak_bytes()
     loop.record("end", **report.to_dict())
     return report
-
-
-def _restore(
-    recipe: Recipe, run: Run, model: Model, optimizer: AdamW, reporter: Reporter
-) -> Progress:
-    """Where the run's last whole checkpoint left it, or its beginning if it has none yet."""
-    progress = Progress(n_steps=recipe.training.steps)
-    if checkpoint.steps(run.path):
-        folder, state = checkpoint.latest(run.path, reporter)
-        progress = Progress(**checkpoint.restore(folder, state, model.parameters, optimizer))
-        optimizer.n_steps = progress.n_steps
-        checkpoint.discard_after(run.path, progress.step)
-    run.rewind(progress.step)
-    return progress
 
 
 def _start(recipe: Recipe, report: Report, text: Text, progress: Progress) -> dict[str, Any]:

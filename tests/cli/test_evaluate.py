@@ -56,7 +56,7 @@ def test_the_report_and_the_json_say_the_same(run, capsys):
     assert sum(found["calibration"]["counts"]) == found["text"]["tokens"]
     assert len(found["calibration"]["edges"]) == 11
     assert found["tasks"] == []
-    assert found["probe"] is found["objective"] is None
+    assert found["probe"] is found["gaps"] is None
 
 
 def test_options_reach_the_evaluation(run, capsys, tmp_path):
@@ -112,7 +112,7 @@ def test_a_bar_tells_what_goes_on(run, capsys):
     ("words", "message"),
     [
         (["--tasks", "agrement"], "no task 'agrement'; did you mean 'agreement'"),
-        (["--probe", "package"], "no labels 'package'; did you mean 'packages'"),
+        (["--probe", "package"], "no task or file 'package'; did you mean 'packages'"),
         (["--stride", "0"], "--stride: '0' is below 1"),
         (["--stride", "9"], "the stride is 9; choose a number from 1 to the model's block_size, 8"),
         (["--data", "nothing.txt"], "nothing.txt"),
@@ -140,15 +140,16 @@ def test_a_bad_line_is_named(run, tmp_path, capsys):
     assert f'{path}:2: no "continuations" but "context"' in err
 
 
-def test_an_encoder_has_no_calibration_to_draw(run, capsys, tmp_path):
+def test_an_imported_encoder_has_no_calibration_to_draw(run, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     config = (Path(run) / "config.toml").read_text()
-    head, _, tail = config.partition("[model]")
+    head, _, tail = config.partition("[objective]")
     tail = tail[tail.index("[optimizer]") :]
-    (tmp_path / "config.toml").write_text(f'{head}[model]\narchitecture = "bert"\n\n{tail}')
+    tables = '[objective]\nname = "none"\n\n[model]\narchitecture = "bert"\n\n'
+    (tmp_path / "config.toml").write_text(f"{head}{tables}{tail}")
     code, _, err = evaluate(capsys, str(tmp_path), "--plot", str(tmp_path / "a.png"))
     assert code == 2
-    assert "holds an encoder: leave it out" in err
+    assert "imported encoder, of which none are asked: leave it out" in err
 
 
 def test_a_folder_without_a_run(tmp_path, capsys):

@@ -7,11 +7,12 @@ import numpy as np
 
 from minilm.cli.evaluate_report import print_evaluation
 from minilm.evaluation.calibration import calibration
+from minilm.evaluation.gap_metrics import GapMetrics, GapNgram
 from minilm.evaluation.multiple_choice import TaskResult
 from minilm.evaluation.probe import LayerResult, ProbeResult
 from minilm.evaluation.statistics import Estimate
 from minilm.evaluation.text_metrics import NgramMetrics, TextMetrics
-from minilm.recipes.evaluation_result import Evaluation, ObjectiveMetrics
+from minilm.recipes.evaluation_result import Evaluation
 from minilm.recipes.questions import Answered
 
 TEXT = TextMetrics(
@@ -93,11 +94,14 @@ def test_calibration_tasks_and_probe() -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_an_encoder_has_the_figures_of_its_objective() -> None:
-    measured = ObjectiveMetrics(
-        "masked_tokens", {"val_loss": 2.5, "val_accuracy": 0.4}, {"name": "bigrams", "loss": 3.0}
+def test_an_encoder_has_the_figures_of_its_gaps() -> None:
+    half, small = Estimate(0.5, 0.05), Estimate(-0.25, 0.0125)
+    gaps = GapMetrics(8, 1244, Estimate(2.5, 0.1), Estimate(12.182, 1.2182), half, half)
+    ngram = GapNgram("bigrams", Estimate(3.0, 0.1), half, Estimate(0.5, 0.02), small)
+    lines = _printed(Evaluation("RUN", 40, "a.txt", gaps=gaps, gap_ngram=ngram))
+    assert "8 documents, 1,244 hidden tokens" in lines
+    assert _words(lines, "loss") == "loss 2.5000 ± 0.1000 nats per hidden token"
+    assert _words(lines, "margin") == (
+        "margin +0.5000 ± 0.0200 nats per hidden token, top-1 -0.2500 ± 0.0125"
     )
-    lines = _printed(Evaluation("RUN", 40, "a.txt", objective=measured))
-    assert _words(lines, "val_accuracy") == "val_accuracy 0.4000"
-    assert "beside it, bigrams" in lines
-    assert _words(lines, "loss") == "loss 3.0000"
+    assert max(map(len, lines)) <= 80

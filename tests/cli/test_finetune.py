@@ -67,6 +67,13 @@ def test_json(folder: Path, tmp_path: Path, capsys) -> None:
     assert "nats/text" in err
 
 
+def test_it_goes_on_with_a_run(folder: Path, capsys) -> None:
+    assert _main("finetune", "--resume", folder / "labels", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["run"] == str(folder / "labels")
+    assert record["steps"] == 6
+
+
 def test_classify(folder: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _main("classify", folder / "labels", "rain 3") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -107,6 +114,11 @@ def test_mistakes_in_one_line(folder: Path, tmp_path: Path, capsys) -> None:
         (["classify", labels, "--file", tmp_path / "odd.txt"], "not UTF-8 at byte 4"),
         (["classify", labels, "--file", tmp_path / "absent"], "cannot read"),
         (["finetune", run], "--data is missing"),
+        (["finetune", "--data", data], "RUN is missing"),
+        (["finetune", run, "--resume", labels], "leave out RUN"),
+        (["finetune", "--resume", labels, "--layer-decay", "0.5"], "leave out --layer-decay"),
+        (["finetune", "--resume", labels, "--set", "steps=3"], "leave out --set"),
+        (["finetune", "--resume", run], "minilm pretrain --resume"),
         (["finetune", labels, "--data", data], "minilm classify"),
         (["finetune", run, "--data", data, "--task", "rank"], "--task"),
         (["finetune", run, "--data", data, "--pooling", "max"], "objective.pooling = 'max'"),

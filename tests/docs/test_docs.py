@@ -27,12 +27,19 @@ from minilm.cli.main import main
 from minilm.recipes import Recipe, load, names, override, pretrain, to_toml
 from minilm.recipes.report import Report
 
-_SPEC = importlib.util.spec_from_file_location(
-    "minilm_docs_relink", Path(__file__).with_name("relink.py")
-)
-relink: Any = importlib.util.module_from_spec(_SPEC)
-sys.modules[_SPEC.name] = relink
-_SPEC.loader.exec_module(relink)
+
+def _script(name: str) -> Any:
+    """A script that stands beside this file."""
+    spec = importlib.util.spec_from_file_location(
+        f"minilm_docs_{name}", Path(__file__).with_name(f"{name}.py")
+    )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+relink, transcripts = _script("relink"), _script("transcripts")
 
 PAGES = relink.PAGES
 NAMES = [page.relative_to(relink.ROOT).as_posix() for page in PAGES]
@@ -52,6 +59,8 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "FILE.txt").write_text(RHYME * 40, encoding="utf-8")
     (folder / "FOLDER").mkdir()
     shutil.copy(folder / "FILE.txt", folder / "FOLDER" / "text.txt")
+    (folder / "benchmarks").mkdir()
+    shutil.copy(relink.ROOT / "benchmarks" / "few_labels.toml", folder / "benchmarks")
     for name, n in (("train.jsonl", 30), ("test.jsonl", 6)):
         texts = [f"{('json', 'asyncio')[i % 2]} {n + i}" for i in range(n)]
         lines = [{"text": text, "label": i % 2} for i, text in enumerate(texts)]
@@ -71,7 +80,7 @@ def here(small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     original = pretrain.pretrain
 
     def small_pretrain(recipe: Recipe, *, minutes: float = 0.0, **options: Any) -> Report:
-        if recipe.data.source in ("python-docs", "python-code"):
+        if recipe.data.source in ("python-docs", "python-code", "python-docstrings"):
             recipe = override(recipe, ["source=FILE.txt"])
         return original(_small(recipe), **options)
 
@@ -109,6 +118,7 @@ def _run(command: str) -> tuple[int, str]:
     """Run a command of this program in this process; `> FILE` is obeyed."""
     words = shlex.split(command.replace("\\", "/"))[1:]
     words = ["runs/docs-tour-1" if word == "RUN" else word for word in words]
+    words = ["FILE.txt" if word == "python-docstrings" else word for word in words]
     if "--data" in words:
         data = Path(words[words.index("--data") + 1])
         if not data.exists():
@@ -174,10 +184,24 @@ def test_python_blocks_print_what_the_page_shows(path: Path, twin: str, here: Pa
 
 @pytest.mark.parametrize("path", PAGES, ids=NAMES)
 def test_commands_work(path: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for command in _commands(path.read_text(encoding="utf-8")):
-        code, printed = _run(command)
+    """Transcripts are made anew by their script, at the reduced size."""
+    ran = []
+
+    def run(command: str) -> str:
+        code, printed = _run(command) if PROGRAM.match(f"{command} ") else (0, "\n")
         assert code == 0, f"{command}: {capsys.readouterr().err}"
         assert printed, command
+        ran.append(" ".join(shlex.split(command)))
+        return printed
+
+    page = path.read_text(encoding="utf-8")
+    if transcripts.MARK in page:
+        again = transcripts.renewed(page, run)
+        before, after = ([call.command for call in transcripts.calls(p)] for p in (page, again))
+        assert before == after
+    for command in _commands(page):
+        if " ".join(shlex.split(command)) not in ran:
+            run(command)
 
 
 def test_commands_are_found_in_all_their_forms() -> None:

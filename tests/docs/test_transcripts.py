@@ -60,6 +60,19 @@ def test_a_page_is_renewed_in_order() -> None:
     ]
 
 
+def test_earlier_blocks_can_be_left_out() -> None:
+    ran: list[str] = []
+    transcripts.renewed(PAGE, lambda command: ran.append(command) or "x", only=True)
+    assert ran == ["second    line", "third"]
+
+
+def test_the_part_that_was_shown_is_shown_again() -> None:
+    page = f"{transcripts.MARK}\n```console\n$ it\n...\nprobe: 18 labels\nold\n```\n"
+    printed = "loss 2\n\nprobe: 20 labels\n  new\n"
+    shown = transcripts.renewed(page, lambda command: printed)
+    assert shown.endswith("$ it\n...\nprobe: 20 labels\n  new\n```\n")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_transcript_shows_what_was_printed(page: Path) -> None:
     shown = [

@@ -1,14 +1,16 @@
 """Renews the transcripts of the pages: what their commands print.
 
-    python tests/docs/transcripts.py docs/masked.md [FOLDER]
+    python tests/docs/transcripts.py docs/masked.md [FOLDER] [--only]
 
 A transcript is a ``console`` block behind a comment that readers do not see:
 
     <!-- transcript -->
 
 Each line that begins with ``$ `` is run, in FOLDER or a new one, in the order of the page; what
-stood below it gives way to what it prints. Other lines that begin with ``$ `` on the page are run
-too, so that a transcript may use what an earlier block made.
+stood below it gives way to what it prints. Where that began with a line ``...``, only the part is
+shown that begins as the line after it did, whatever the figures. Other lines that begin with
+``$ `` on the page are run too, so that a transcript may use what an earlier block made; ``--only``
+leaves them out, where FOLDER has that already.
 """
 
 from __future__ import annotations
@@ -45,20 +47,37 @@ def calls(page: str) -> Iterator[Call]:
             yield Call(command, printed if match["mark"] else None)
 
 
-def renewed(page: str, run: Callable[[str], str]) -> str:
+def renewed(page: str, run: Callable[[str], str], *, only: bool = False) -> str:
     """The page with its transcripts made anew; `run` gives what a command prints."""
 
     def block(match: re.Match[str]) -> str:
+        if only and not match["mark"]:
+            return match[0]
         text = "```console\n"
         for part in re.split(r"^\$ ", match["text"], flags=re.M)[1:]:
             command = re.match(r"(?:[^\n]*\\\n)*[^\n]*\n", part)
             assert command, part
             printed = run(command[0].replace("\\\n", " ").strip())
-            lines = [line.rstrip() for line in printed.strip("\n").split("\n")]
+            lines = _shown(printed, part[command.end() :])
             text += f"$ {command[0]}" + "".join(f"{line}\n" for line in lines)
         return f"{match['mark']}{text}```" if match["mark"] else match[0]
 
     return BLOCK.sub(block, page)
+
+
+def _shown(printed: str, before: str) -> list[str]:
+    """The lines of what was printed, from where those began that stood there before."""
+    lines = [line.rstrip() for line in printed.strip("\n").split("\n")]
+    if not before.startswith("...\n"):
+        return lines
+    beginning = _without_figures(before.split("\n")[1])
+    first = next(i for i, line in enumerate(lines) if _without_figures(line) == beginning)
+    return ["...", *lines[first:]]
+
+
+def _without_figures(line: str) -> str:
+    """How a line begins, which is enough to know it by."""
+    return re.sub(r"\d+", "0", line)[:6]
 
 
 def _in_folder(folder: Path) -> Callable[[str], str]:
@@ -84,10 +103,12 @@ def _in_folder(folder: Path) -> Callable[[str], str]:
 
 def main() -> None:
     """Rewrite a page in place."""
-    page = Path(sys.argv[1])
+    arguments = [argument for argument in sys.argv[1:] if argument != "--only"]
+    only = "--only" in sys.argv
+    page = Path(arguments[0])
     with tempfile.TemporaryDirectory() as made:
-        folder = Path(sys.argv[2] if len(sys.argv) > 2 else made)
-        text = renewed(page.read_text(encoding="utf-8"), _in_folder(folder))
+        folder = Path(arguments[1] if len(arguments) > 1 else made)
+        text = renewed(page.read_text(encoding="utf-8"), _in_folder(folder), only=only)
     page.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -72,3 +72,12 @@ def test_what_cannot_be_split() -> None:
         split(_examples({"a": 5}))
     with pytest.raises(MinilmError, match="the label 'b' has 1 of its own documents"):
         split(_examples({"a": 5, "b": 1}))
+
+
+def test_the_split_does_not_hang_on_how_the_path_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f'{{"text": "t {i}", "label": {i % 2}}}\n' for i in range(40)))
+    monkeypatch.chdir(tmp_path)
+    assert split(read("a.jsonl")) == split(read(path)) == split(read("./a.jsonl"))

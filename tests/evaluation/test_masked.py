@@ -57,6 +57,12 @@ def test_a_space_before_the_mask_is_in_the_gap_where_tokens_begin_with_it() -> N
     assert gap.position == len(tokenizer.encode("two"))
     assert len(ids) > gap.position + 1
     assert masked.complete("two [MASK] four") == f"two{gap.guesses[0].token} four"
+    word = tokenizer.encode(" three").tolist()
+    assert len(word) == 1
+    model.parameters["head.decoder.bias"].value[word] = 1e3
+    assert masked.complete("two [MASK] four") == "two three four"
+    assert masked.complete("[MASK] four [MASK]") == "three four three"
+    assert masked.complete(" [MASK] four") == " three four"
     (after_two,) = masked.fill("two  [MASK]", top=1)
     assert after_two.position == len(tokenizer.encode("two "))
 

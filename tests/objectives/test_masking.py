@@ -1,11 +1,14 @@
 """Which positions are hidden, by what, and how many of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minilm import rng
+from minilm.errors import MinilmError
 from minilm.objectives.batch import IGNORED
 from minilm.objectives.config import MASK, UNITS, MaskedTokensConfig
 from minilm.objectives.masking import Alphabet, choose, hide, span_lengths
@@ -147,3 +150,9 @@ def test_spans_have_the_share_too() -> None:
     groups = [choose(row, ALPHABET, config, rng.generator(i, 0, "x"))
               for i, row in enumerate(_windows(300, 125))]  # fmt: skip
     assert _fits((np.stack(groups) >= 0).sum(), 300 * 125, 0.15)
+
+
+def test_a_tokenizer_of_special_tokens_alone_is_refused() -> None:
+    tokenizer = SimpleNamespace(vocab_size=1, special_tokens={"[MASK]": 0})
+    with pytest.raises(MinilmError, match="nothing to hide"):
+        Alphabet.of(tokenizer, "[MASK]")

@@ -208,21 +208,30 @@ def encoder(place: Path) -> Path:
     return place / "encoder"
 
 
-def test_an_encoder_is_measured_by_its_objective(place: Path, encoder: Path) -> None:
+def test_an_encoder_is_measured_by_the_gaps_of_its_objective(place: Path, encoder: Path) -> None:
     path = place / "labels.jsonl"
     labels = [{"text": f"{'ab'[i % 2]} word {i}", "label": "xy"[i % 2]} for i in range(20)]
     path.write_text("".join(json.dumps(record) + "\n" for record in labels))
     with using("reference"):
         found = evaluate(encoder, probe_on=str(path))
         records = [json.loads(line) for line in (encoder / "metrics.jsonl").open()]
-        assert found.objective.name == "masked_tokens"
-        for key in ("val_loss", "val_accuracy"):
-            assert found.objective.metrics[key] == pytest.approx(records[-1][key])
-        assert "accuracy" in found.objective.baseline
-        assert found.text is found.calibration is found.ngram is None
+        assert found.gaps.loss.value == pytest.approx(records[-1]["val_loss"])
+        assert found.gaps.top1.value == pytest.approx(records[-1]["val_accuracy"])
+        assert found.gaps.top1.value < found.gaps.top5.value < 1
+        assert found.gap_ngram.loss.value == pytest.approx(records[-1]["baseline_loss"])
+        assert found.gap_ngram.top1.value == pytest.approx(records[-1]["baseline_accuracy"])
+        assert found.gap_ngram.margin.value == pytest.approx(
+            records[-1]["baseline_loss"] - records[-1]["val_loss"]
+        )
+        assert found.gaps.documents == _evaluate(place).text.documents
+        assert 0 < found.gaps.loss.error < 0.2
+        assert found.calibration.counts.sum() == found.gaps.gaps
+        assert found.text is found.ngram is None
         assert [layer.layer for layer in found.probe.layers] == ["embedding", "blocks.0"]
         other = evaluate(encoder, data=str(place / "texts" / "3.txt"))
-        assert other.objective.metrics["val_loss"] != found.objective.metrics["val_loss"]
+        assert other.gaps.loss.value != found.gaps.loss.value
+        assert math.isnan(other.gaps.loss.error)
+        assert other.notes == [evaluating.ONE_DOCUMENT]
         for options in ({"tasks": "cloze"}, {"stride": 4}):
             with pytest.raises(MinilmError, match="is for models that write"):
                 evaluate(encoder, **options)

@@ -1,6 +1,7 @@
 """Fine-tuning whole and small: both wirings, the run that it leaves, what it refuses."""
 
 import json
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,11 @@ import pytest
 import minilm
 from minilm.backend import using
 from minilm.errors import MinilmError
-from minilm.recipes import Recipe, override
+from minilm.recipes import Recipe, finetune, override
 from minilm.recipes.finetune_report import Report
 from minilm.recipes.labelled import few, gather
 from minilm.recipes.loading import load_parts
+from minilm.training.reporter import Silent
 
 WORDS = {"sea": "wave salt ship", "wood": "tree leaf bark", "sky": "cloud star wind"}
 SMALL = ("steps=30", "evaluate_every=10", "batch_size=4", "learning_rate=0.02", "warmup_steps=1")
@@ -97,6 +99,77 @@ def test_frozen_layers_stay_the_pretrained_ones(runs: Path, tmp_path: Path) -> N
         assert same == frozen, parameter.name
 
 
+class Stopping(Silent):
+    """A person who presses Ctrl-C, or a machine that fails, after a training step."""
+
+    def __init__(self, step: int, how: str) -> None:
+        self.step, self.how = step, how
+
+    def record(self, record: dict) -> None:
+        if record["kind"] == "train" and record["step"] == self.step:
+            if self.how == "crash":
+                raise SystemExit(1)
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("step", "how"), [(13, "Ctrl-C"), (13, "crash"), (4, "crash")])
+def test_resumed_it_ends_with_the_same_bits(
+    step: int, how: str, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _finetune(runs / "gpt", tmp_path, seed=2)
+    try:
+        report = _finetune(
+            runs / "gpt", tmp_path, seed=2, out=tmp_path / "cut", reporter=Stopping(step, how)
+        )
+        assert report.signal == signal.SIGINT
+        assert report.steps == step
+        # Nothing was trained from random weights, so nothing is said of it.
+        assert report.random is None
+        assert f"minilm finetune --resume {tmp_path / 'cut'}" in report.next_commands
+    except SystemExit:
+        assert how == "crash"
+        (tmp_path / "cut" / ".random").mkdir()
+    monkeypatch.chdir(runs)  # whatever folder it goes on from
+    with using("reference"):
+        report = finetune.resume(tmp_path / "cut")
+        again = finetune.resume(tmp_path / "cut")
+    assert report.signal is None
+    for found in (report, again):
+        assert (found.steps, found.best_step) == (whole.steps, whole.best_step)
+        for side in ("pretrained", "random"):
+            ours, theirs = (getattr(one, side).to_dict() for one in (found, whole))
+            assert json.dumps(ours) == json.dumps(theirs)
+    last = f"step-{whole.steps:06}"
+    for file in ("model.safetensors", "optimizer.safetensors"):
+        ours, theirs = ((tmp_path / run / last / file).read_bytes() for run in ("cut", "new"))
+        assert ours == theirs
+
+
+def test_what_cannot_be_resumed(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(MinilmError, match=f"pretrain --resume {runs / 'gpt'}"):
+        finetune.resume(runs / "gpt")
+    _finetune(runs / "gpt", tmp_path)
+    with open(tmp_path / "train.jsonl", "a") as file:
+        file.write('{"text": "one more", "label": "sea"}\n')
+    with pytest.raises(MinilmError, match="are not those that the run began with"):
+        finetune.resume(tmp_path / "new")
+    (tmp_path / "new" / "labels.json").write_text('{"labels": ["sea", "sky", "wood"]}')
+    with pytest.raises(MinilmError, match="does not say what the run was made from"):
+        finetune.resume(tmp_path / "new")
+
+
+def test_one_that_has_stopped_early_does_not_learn_on(runs: Path, tmp_path: Path) -> None:
+    # Texts without a difference: the validation loss rises from the first step on.
+    data = tmp_path / "same.jsonl"
+    lines = [{"text": f"all the same {i}", "label": "ab"[i % 2]} for i in range(20)]
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    settings = ("steps=200", "evaluate_every=1", "patience=2", "learning_rate=0.02")
+    with using("reference"):
+        report = minilm.finetune(runs / "gpt", str(data), settings=settings, out=tmp_path / "run")
+        assert report.steps < 200
+        assert finetune.resume(tmp_path / "run").steps == report.steps
+
+
 def test_without_scikit_learn_it_says_so(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +240,9 @@ def test_labels_at_fault(tmp_path: Path) -> None:
         gather(str(data), validation=str(odd))
     with pytest.raises(MinilmError, match="nothing to tell apart"):
         gather(str(write(tmp_path / "one.jsonl", 9, "sea")))
+    (tmp_path / "once.jsonl").write_text(data.read_text() + '{"text": "x", "label": "lava"}')
+    with pytest.raises(MinilmError, match=r"once\.jsonl: the label 'lava' has 1 of its own"):
+        gather(str(tmp_path / "once.jsonl"))
     with pytest.raises(MinilmError, match="did you mean 'python-modules'"):
         gather("python-module")
     with pytest.raises(MinilmError, match="cannot read"):

@@ -101,7 +101,7 @@ def test_a_whole_run_of_masked_tokens(tmp_path: Path) -> None:
     assert again.val_loss == report.val_loss
     assert minilm.load_masked(tmp_path / "run").complete("1 plus [MASK]")
     assert minilm.load_encoder(tmp_path / "run").embed(["1 plus 1"]).shape == (1, 16)
-    with pytest.raises(MinilmError, match="load_encoder gives its vectors"):
+    with pytest.raises(MinilmError, match="minilm embed gives its vectors"):
         minilm.load(tmp_path / "run")
 
 
