@@ -16,7 +16,7 @@ from typing import Any
 import minilm  # isort: skip  (before NumPy: it arranges the threads)
 
 from benchmarks.sides import Side, serve
-from benchmarks.train_step import MODES, SHAPES, _ours, _theirs
+from benchmarks.train_step import MODES, OURS, SHAPES, _ours, _theirs
 from minilm import machine
 from minilm.models import costs
 from minilm.objectives.token_loss import LOGITS_BYTES
@@ -24,7 +24,7 @@ from minilm.recipes.memory import INTERPRETER_BYTES
 
 
 def _answer(side: str, shape: str) -> Callable[..., Any]:
-    step = _ours(shape) if side == "minilm" else _theirs(shape, side)
+    step = _ours(shape, OURS[side]) if side in OURS else _theirs(shape, side)
 
     def answer(steps: int) -> int:
         for number in range(steps):

@@ -45,10 +45,7 @@ def keep_halves(model: Model) -> int:
         if not isinstance(layer, (Linear, TiedLinear)):
             continue
         if layer.half is None:
-            if isinstance(layer, TiedLinear):
-                layer.half = ops.half_weights.narrow(layer.table.value).T
-            else:
-                layer.half = ops.half_weights.narrow(layer.weight.value)
-        assert layer.half is not None
+            weight = layer.table.value.T if isinstance(layer, TiedLinear) else layer.weight.value
+            layer.half = ops.half_weights.keep(weight)
         n_bytes += layer.half.nbytes
     return n_bytes

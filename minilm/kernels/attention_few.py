@@ -1,8 +1,8 @@
 """A few queries against many keys, as in generation: loops along the channels.
 
 For one query attention reads every key and value once and does little with each, so it
-runs at the speed of memory if the loops follow memory. There is room for the scores of
-one query, S numbers.
+runs at the speed of memory if the loops follow memory and ask for what comes next: see
+`streams`, for heads of full vectors. There is room for the scores of one query, S numbers.
 """
 
 # mypy: allow-untyped-defs, disable-error-code="arg-type"
@@ -14,6 +14,8 @@ import numpy as np
 
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.jit import helper
+from minilm.kernels.product import ONE, ZERO, lanes
+from minilm.kernels.streams import STEPS, WIDTH, across_1, down_1
 from minilm.kernels.vectors import part
 
 __all__ = ["FEW", "forward_few"]
@@ -37,9 +39,15 @@ def forward_few(head, q, k, v, y, lse):
         total = 0.0
         for j in range(n_keys):
             total += s[j]
-        for j in range(0, n_keys // 4 * 4, 4):
-            _add_four(target, part(s, j, 4), v.data, v.first + j * v.row, v.row)
-        for j in range(n_keys // 4 * 4, n_keys):
+        blocks = head.size // (WIDTH * lanes(s))
+        whole, taken = blocks * WIDTH * lanes(s) == head.size, n_keys // STEPS * STEPS
+        for j in range(0, taken, STEPS):
+            to = v.first + j * v.row
+            if whole:
+                down_1(s, j, ZERO, ONE, v.data, to, v.row, target, ZERO, ZERO, blocks)
+            else:
+                _add_four(target, part(s, j, 4), v.data, to, v.row)
+        for j in range(taken, n_keys):
             _add(target, s[j], part(v.data, v.first + j * v.row, head.size))
         lse[t] = m + math.log(total)
         for d in range(head.size):
@@ -49,10 +57,17 @@ def forward_few(head, q, k, v, y, lse):
 @helper()
 def _scores(s, q, k, head, first, n_keys):
     """The scores of one query, and the largest, or 0 if it may see no key."""
-    m = like(head.scale, -np.inf)
+    m, vectors = like(head.scale, -np.inf), head.size // lanes(s)
+    whole = vectors * lanes(s) == head.size
+    for j in range(0, n_keys if whole else ZERO, WIDTH):
+        n, at = min(np.int64(WIDTH), n_keys - j), k.first + j * k.row
+        across_1(q, ZERO, ZERO, ONE, k.data, at, k.row, n, vectors, s, j, ZERO)
     for j in range(n_keys):
-        s[j] = like(head.scale, -np.inf)
-        if head.visible[j] and j >= first:
+        if not head.visible[j] or j < first:
+            s[j] = like(head.scale, -np.inf)
+        elif whole:
+            s[j] *= head.scale
+        else:
             s[j] = head.scale * _dot(q, part(k.data, k.first + j * k.row, head.size))
         m = s[j] if s[j] > m else m
     return like(m, 0) if m == like(m, -np.inf) else m

@@ -30,11 +30,11 @@ from minilm.kernels.bfloat16 import CAN_ROUND, LANES, TILE, words_at
 from minilm.kernels.jit import helper
 from minilm.kernels.vectors import constant, emitted, has
 
-__all__ = ["AMX", "DOT", "SIDE", "begin", "end", "engines", "multiply"]
+__all__ = ["AMX", "CAN_AMX", "DOT", "SIDE", "begin", "end", "engines", "multiply"]
 
 DOT, AMX = 1, 2
 SIDE = np.int64(32)  # rows and columns of c that one call computes
-_CAN_AMX = CAN_ROUND and has("amx-tile") and has("amx-bf16")
+CAN_AMX = CAN_ROUND and has("amx-tile") and has("amx-bf16")
 
 _INT8, _INT32, _INDEX = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _WORDS, _REALS = ir.VectorType(_INT32, 16), ir.VectorType(ir.FloatType(), 16)
@@ -45,7 +45,7 @@ _SYS_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XTILEDATA = 158, 0x1023, 18  # of Linux 
 @functools.cache
 def engines() -> tuple[int, ...]:
     """What this machine has, the faster first; `multiply` may be called with these only."""
-    found = [AMX] if _CAN_AMX and _may_use_matrix_unit() else []
+    found = [AMX] if CAN_AMX and _may_use_matrix_unit() else []
     return tuple(found + ([DOT] if CAN_ROUND else []))
 
 
@@ -68,7 +68,7 @@ def _configure(typingctx, shape):
     """The sizes of the matrix unit's registers."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if _CAN_AMX:
+        if CAN_AMX:
             address = words_at(context, builder, signature.args[0], arguments[0], constant(0))
             _call(builder, "ldtilecfg", builder.bitcast(address, _ADDRESS))
         return context.get_dummy_value()
@@ -81,7 +81,7 @@ def _release(typingctx):
     """Registers that nobody uses need not be saved when the thread is interrupted."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if _CAN_AMX:
+        if CAN_AMX:
             _call(builder, "tilerelease")
         return context.get_dummy_value()
 
@@ -248,7 +248,7 @@ def _engine(available: bool, emit: Any) -> Any:
     return emitted(tile)
 
 
-_amx_tile = _engine(_CAN_AMX, _by_matrix_unit)
+_amx_tile = _engine(CAN_AMX, _by_matrix_unit)
 _dot_tile = _engine(CAN_ROUND, _by_vectors)
 
 

@@ -1,30 +1,44 @@
 """Compiled twin of `minilm.reference.half_weights`.
 
-Few rows are multiplied as they are read (see `few_rows`). For many, as when a prompt is read,
-the weights are widened once and the product is that of `linear`: the bits are the same.
+With a matrix unit the weights are kept as it reads them, and any number of rows is multiplied
+there: see `packed_halves`. Without, few rows are multiplied as the weights are read (see
+`few_rows`); for many, as when a prompt is read, the weights are widened once and the product
+is that of `linear`, with the same bits.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from minilm.kernels import few_rows
+from minilm.kernels import few_rows, packed_halves
 from minilm.kernels import linear as whole
+from minilm.kernels.bfloat16_tiles import AMX, engines
 from minilm.kernels.layout import rows
+from minilm.kernels.packed_halves import Packed
 from minilm.reference import half_weights as reference
 from minilm.reference.half_weights import narrow, widen
 
-__all__ = ["linear", "narrow", "widen"]
+__all__ = ["keep", "linear", "narrow", "widen"]
 
 
-def linear(x: NDArray, weight: NDArray[np.uint16], bias: NDArray | None = None) -> NDArray:
-    """x (..., I), weight (I, O) of uint16, bias (O,) -> y (..., O)."""
+def keep(weight: NDArray) -> Any:
+    """What `linear` takes for a weight (I, O) of float32: `Packed`, or its bits."""
+    return packed_halves.pack(weight) if AMX in engines() else reference.keep(weight)
+
+
+def linear(x: NDArray, weight: Any, bias: NDArray | None = None) -> NDArray:
+    """x (..., I), weight (I, O) from `keep`, bias (O,) -> y (..., O)."""
     if x.dtype != np.float32:
         return reference.linear(x, weight, bias)
     flat = rows(x)
-    if not few_rows.suits(flat, weight):
-        return whole.forward(x, widen(weight), bias)[0]
     y = np.empty((*x.shape[:-1], weight.shape[1]), x.dtype)
-    few_rows.product(flat, weight, rows(y), bias)
+    if isinstance(weight, Packed):
+        packed_halves.product(flat, weight, rows(y), bias)
+    elif few_rows.suits(flat, weight):
+        few_rows.product(flat, weight, rows(y), bias)
+    else:
+        return whole.forward(x, widen(weight), bias)[0]
     return y

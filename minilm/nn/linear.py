@@ -19,7 +19,7 @@ class Linear(Layer):
     Raises nothing of its own; a wrong last axis is NumPy's ValueError.
     """
 
-    half: NDArray | None = None  # the weight in bfloat16, where `generation.half` has set it
+    half: Any = None  # the weight in bfloat16, where `generation.half` has set it
 
     def __init__(
         self, scope: Scope, n_in: int, n_out: int, *, bias: bool = True, std: float = 0.02
@@ -55,7 +55,7 @@ class TiedLinear(Layer):
         Where to declare a bias (V,); GPT has none, BERT has.
     """
 
-    half: NDArray | None = None  # as in Linear, (C, V)
+    half: Any = None  # as in Linear, (C, V)
 
     def __init__(self, table: Parameter, scope: Scope | None = None) -> None:
         self.table = table

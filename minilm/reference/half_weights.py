@@ -14,10 +14,19 @@ Source: Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training" (2019)
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["linear", "narrow", "widen"]
+__all__ = ["keep", "linear", "narrow", "widen"]
+
+
+def keep(weight: NDArray) -> Any:
+    """What `linear` takes for a weight (I, O) of float32: here its bits, in the same memory
+    order; a twin may keep them in an order of its own, if ``np.asarray`` gives the bits."""
+    by_columns = weight.strides[0] < weight.strides[1]
+    return narrow(weight.T).T if by_columns else narrow(weight)
 
 
 def narrow(x: NDArray) -> NDArray[np.uint16]:
@@ -45,7 +54,7 @@ def widen(bits: NDArray) -> NDArray[np.float32]:
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
-def linear(x: NDArray, weight: NDArray[np.uint16], bias: NDArray | None = None) -> NDArray:
-    """x (..., I), of float32 or float64 -> y (..., O), like x."""
-    y = x @ widen(weight).astype(x.dtype)
+def linear(x: NDArray, weight: Any, bias: NDArray | None = None) -> NDArray:
+    """x (..., I), of float32 or float64; weight (I, O), from `keep` -> y (..., O), like x."""
+    y = x @ widen(np.asarray(weight)).astype(x.dtype)
     return y if bias is None else y + bias

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minilm.cli.main import main
+from minilm.generation.pretrained import Pretrained
 
 SETTINGS = (
     *("model.n_layer=1", "model.n_head=1", "model.n_embd=8", "model.block_size=8", "batch_size=2"),
@@ -54,6 +55,21 @@ def test_the_text_goes_to_standard_output_and_remarks_do_not(run, capsys):
     assert "outgrows the context of 8 tokens" in err
     assert sample(capsys, run, "--prompt", "the ", "--max-tokens", "20", "--seed", "3")[0] == out
     assert sample(capsys, run, "--prompt", "the ", "--max-tokens", "20", "--seed", "4")[0] != out
+
+
+def test_precision_rounds_the_weights(run, capsys, monkeypatch):
+    rounded = []
+    monkeypatch.setattr(Pretrained, "half", lambda self: rounded.append(self) or self)
+    words = (run, "--max-tokens", "5", "--temperature", "0")
+    plain = sample(capsys, *words)
+    assert sample(capsys, *words, "--precision", "float32") == plain
+    assert not rounded
+    sample(capsys, *words, "--precision", "bf16")
+    assert len(rounded) == 1
+    monkeypatch.undo()
+    assert sample(capsys, *words, "--precision", "bf16")[0]
+    assert main(["sample", run, "--precision", "bf-16"]) == 2
+    assert "did you mean 'bf16'" in capsys.readouterr().err
 
 
 def test_without_a_seed_the_one_drawn_is_told(run, capsys):

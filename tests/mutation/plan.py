@@ -44,6 +44,11 @@ _BF16 = (
     Tests("tests/kernels/test_bfloat16_product.py"),
     Tests("tests/kernels/test_linear_bf16.py"),
 )
+_FEW_ROWS = (
+    Tests("tests/kernels/test_few_rows.py"),
+    Tests("tests/generation/test_half.py"),
+)
+_PACKED = (Tests("tests/kernels/test_packed_halves.py"), *_FEW_ROWS)
 # Each is held against NumPy by tests of its own; these are what it is for.
 _PRODUCT = (
     Tests("tests/kernels/test_product.py"),
@@ -72,6 +77,13 @@ _BEHIND = {
     "kernels/bfloat16.py": _BF16,
     "kernels/bfloat16_product.py": _BF16,
     "kernels/bfloat16_tiles.py": _BF16,
+    "reference/half_weights.py": _PACKED,
+    "kernels/half_weights.py": _PACKED,
+    "kernels/packed_halves.py": _PACKED,
+    "kernels/tile_stream.py": _PACKED,
+    "kernels/few_rows.py": _FEW_ROWS,
+    "kernels/streams.py": (*_FEW_ROWS, *_ATTENTION),
+    "kernels/reading.py": (),
     "kernels/attention_bf16.py": (),
     "kernels/attention_bf16_head.py": (Tests("tests/kernels/test_attention_bf16.py"),),
     "kernels/linear_bf16.py": (),
@@ -113,7 +125,7 @@ def files(package: Path) -> list[Path]:
     """
     found = []
     for folder in ("reference", "kernels"):
-        names = [*OPERATIONS, "adamw", "linear_bf16", "attention_bf16"]
+        names = [*OPERATIONS, "adamw", "linear_bf16", "attention_bf16", "half_weights", "reading"]
         for name in names:  # grows on the way
             path = package / folder / f"{name}.py"
             if path.exists() and path not in found and name not in _LEFT_OUT:
