@@ -9,6 +9,7 @@ files, which neither has seen:
     left to right   bits per byte of plain text
     middles         bits per byte of the middle of a window cut at two characters. The model
                     of next tokens has the prefix; the other has prefix and suffix.
+    by prefix       the same, both with the prefix only
     lines           of 1 to 12 characters missing within a line, the share that greedy
                     decoding writes first
     and stops       the share after which it also stops, which the model of next tokens has
@@ -47,7 +48,7 @@ from minilm.optim.adamw import AdamW
 from minilm.optim.config import OptimizerConfig
 
 OBJECTIVES = ("next_token", "fill_in_middle")
-FIGURES = ("left_to_right", "middles", "lines", "stops")
+FIGURES = ("left_to_right", "middles", "by_prefix", "lines", "stops")
 VOCABULARY = 2048
 WINDOWS = 400  # of held-out text, and holes in it
 LINES = 300
@@ -141,12 +142,15 @@ def judge(text: Text, task: FillInMiddle, name: str, model: GPT) -> dict[str, fl
     plain = task.left_to_right.evaluate(model, whole=False)
     holes = [hole for hole in task.holes(whole=False) if len(hole.parts.prefix)]
     both = name == "fill_in_middle"
+    n_bits = np.log(2) * sum(hole.n_bytes for hole in holes)
     nats = middle_nats(model, holes, Marks.of(text.tokenizer) if both else None)
+    by_prefix = middle_nats(model, holes, None) if both else nats
     written = Pretrained(model, text.tokenizer)
     hits = [restored(written, hole, both=both) for hole in holes_in_lines(text)]
     return {
         "left_to_right": plain["val_bpb"],
-        "middles": float(nats.sum() / np.log(2) / sum(hole.n_bytes for hole in holes)),
+        "middles": float(nats.sum() / n_bits),
+        "by_prefix": float(by_prefix.sum() / n_bits),
         "lines": statistics.mean(hit for hit, _ in hits),
         "stops": statistics.mean(stopped for _, stopped in hits),
     }
@@ -177,15 +181,17 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows, and for each objective the mean."""
-    lines = [f"{'':16}{'seed':>6}{'left to right':>16}{'middles':>10}{'lines':>8}{'and stops':>11}"]
+    lines = [
+        f"{'':16}{'seed':>6}{'left to right':>16}{'middles':>10}{'by prefix':>11}{'lines':>8}{'and stops':>11}"
+    ]
     for name in OBJECTIVES:
         mine = [row for row in rows if row["objective"] == name]
         if not mine:
             continue
         means = {key: statistics.mean(row[key] for row in mine) for key in FIGURES}
         for row in [*mine, {"objective": name, "seed": "mean", **means}]:
-            figures = f"{row['left_to_right']:16.4f}{row['middles']:10.4f}{row['lines']:8.1%}"
-            figures += f"{row['stops']:11.1%}"
+            figures = f"{row['left_to_right']:16.4f}{row['middles']:10.4f}{row['by_prefix']:11.4f}"
+            figures += f"{row['lines']:8.1%}{row['stops']:11.1%}"
             lines.append(f"{name:16}{row['seed']!s:>6}{figures}")
     return "\n".join(lines)
 
