@@ -181,9 +181,8 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows, and for each objective the mean."""
-    lines = [
-        f"{'':16}{'seed':>6}{'left to right':>16}{'middles':>10}{'by prefix':>11}{'lines':>8}{'and stops':>11}"
-    ]
+    head = f"{'':16}{'seed':>6}{'left to right':>16}{'middles':>10}{'by prefix':>11}"
+    lines = [f"{head}{'lines':>8}{'and stops':>11}"]
     for name in OBJECTIVES:
         mine = [row for row in rows if row["objective"] == name]
         if not mine:
