@@ -73,14 +73,15 @@ def activation_bytes(config: ModelConfig, batch_size: int, itemsize: int = 4) ->
 
     Per position and layer, in numbers: what each norm reads (2C; parallel norms read the
     same C) and gives (2C), one rstd each, q, k and v, the attention's output (H D), and the
-    MLP's hidden values before and after the activation. Means and log-sum-exps (H) are
-    float64 whatever the rest is. The ids and what the head keeps are not counted.
+    MLP's hidden values before the activation; those after it are computed again. Means and
+    log-sum-exps (H) are float64 whatever the rest is. The ids and what the head keeps are not
+    counted.
     """
     C, F, H = config.n_embd, config.hidden_size, config.n_head
     n_inputs = 1 if config.block == "parallel" else 2
     n_means = 1 if config.norm == "layer_norm" else 0
     per_layer = (n_inputs + 2) * C + 2 + _qkv_columns(config) + H * config.head_size
-    per_layer += (3 if config.activation == "swiglu" else 2) * F
+    per_layer += (2 if config.activation == "swiglu" else 1) * F
     heads = H + config.kv_heads
     if config.rotary or config.qk_norm:
         per_layer += heads * config.head_size  # queries and keys as attention sees them

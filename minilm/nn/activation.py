@@ -27,6 +27,13 @@ class Activation(Layer):
 
     def forward(self, x: NDArray) -> tuple[NDArray, Any]:
         """x (..., F) -> y (..., F); SwiGLU: x (..., 2F)."""
+        return self._operation(x)
+
+    def again(self, saved: Any) -> NDArray:
+        """What forward returned, computed once more from what it saved."""
+        return self._operation(saved.x)[0]
+
+    def _operation(self, x: NDArray) -> tuple[NDArray, Any]:
         if self.kind == "gelu":
             return ops.gelu.forward(x, approximate="tanh")
         if self.kind == "gelu_exact":

@@ -16,7 +16,8 @@ __all__ = ["MLP"]
 
 
 class Saved(NamedTuple):
-    """One entry for each layer of forward."""
+    """One entry for each layer of forward; that of `down` without its input, which backward
+    computes again from the activation's: F numbers a position less to keep."""
 
     up: Any
     activation: Any
@@ -60,11 +61,15 @@ class MLP(Layer):
         h, s_activation = self.activation.forward(h)
         y, s_down = self.down.forward(h)
         y, s_dropout = self.dropout.forward(y, key)
+        if s_down is not None:  # as it is where no backward can follow
+            s_down = s_down._replace(x=None)
         return y, Saved(s_up, s_activation, s_down, s_dropout)
 
     def backward(self, dy: NDArray, saved: Saved) -> NDArray:
         """dy (..., C) -> dx (..., C)."""
         dy = self.dropout.backward(dy, saved.dropout)
-        dh = self.down.backward(dy, saved.down)
+        s_down = saved.down._replace(x=self.activation.again(saved.activation))
+        dh = self.down.backward(dy, s_down)
+        del s_down  # and the values computed again
         dh = self.activation.backward(dh, saved.activation)
         return self.up.backward(dh, saved.up)

@@ -71,6 +71,7 @@ def loss_and_gradient(
         dlogits = ops.softmax_cross_entropy.backward(1.0, s_loss, out=logits)
         dx[part] = head.backward(dlogits, s_head)
         loss += float(part_loss)
+        del logits, dlogits, s_loss, s_head  # before the next slice is made
     if chosen is None:
         return loss, dx.reshape(x.shape)
     scattered = np.zeros((x.size // x.shape[-1], x.shape[-1]), x.dtype)
@@ -84,8 +85,8 @@ def negative_log_likelihood(head: Any, x: NDArray, targets: NDArray, *, vocab_si
     nll = np.empty(len(rows), x.dtype)
     for part in _slices(rows, vocab_size):
         logits, _ = head.forward(rows[part])
-        _, saved = ops.softmax_cross_entropy.forward(logits, flat_targets[part])
-        nll[part] = saved.nll
+        nll[part] = ops.softmax_cross_entropy.forward(logits, flat_targets[part])[1].nll
+        del logits  # before the next slice is made
     return nll.reshape(targets.shape)
 
 
