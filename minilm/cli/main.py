@@ -28,6 +28,13 @@ __all__ = ["main"]
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
+
+def _choices(told: str) -> str:
+    """Without None, which stands for leaving the option out and comes with a random order."""
+    choices = told.split(", ")
+    return ", ".join(sorted(set(choices) - {"'None'"}) if "'None'" in choices else choices)
+
+
 # Of the parser's wording: what says it to a program, and how we say it to a person.
 _PHRASES = (
     (r"^Error parsing ", ""),
@@ -35,7 +42,7 @@ _PHRASES = (
     (r"^Missing value for argument '(.*)'\. Expected 1 values\.?$", r"\1 needs a value"),
     (
         r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*)\)\.?$",
-        r"\2: \1 is none of \3",
+        lambda found: f"{found[2]}: {found[1]} is none of {_choices(found[3])}",
     ),
     (r"^Expected one of \{(.*)\}\.?$", r"choose from \1"),
     (r"^Unrecognized options: ", "unknown: "),

@@ -77,6 +77,7 @@ class Sample:
     def run(self) -> int:
         """Load and write."""
         import minilm
+        from minilm.objectives.middle import Marks
 
         before, after = self._sides
         if self.precision not in (None, *PRECISIONS):
@@ -86,6 +87,8 @@ class Sample:
         model = minilm.load(self.run_folder, reporter=remarks.reporter)
         if self.precision == "bf16":
             model.half()
+        if self._has_hole:
+            Marks.of(model.tokenizer)  # or else it cannot fill, and no seed need be told
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
         if self.seed is None and self.temperature > 0:
             remarks.reporter.note(f"seed {seed}")

@@ -83,6 +83,10 @@ def test_version(capsys):
         (["sample", "r", "--top-k", "0"], "--top-k: '0' is below 1"),
         (["sample", "r", "--temperature", "-1"], "--temperature: '-1' is negative"),
         (["gradcheck", "--twin", "x"], "--twin: 'x' is none of 'both', 'kernels', 'reference'"),
+        (
+            ["pairs", "a", "--objective", "x"],
+            "--objective: 'x' is none of 'fill_in_middle', 'masked_tokens', 'next_token'",
+        ),
         (["gradcheck", "gleu"], "no operation 'gleu'; did you mean 'gelu'?"),
         (["gradcheck", "--tyro-print-completion", "bash"], "no option '--tyro-print-completion'"),
         (["describe", "\x1b[31m\x07"], "no recipe '\\x1b[31m\\x07'"),
