@@ -124,7 +124,9 @@ def _kill(process: int) -> None:
 
 
 def _outcome(job: Job, status: int, usage: Any, seconds: float, report: Path) -> Outcome:
-    detail = json.loads(report.read_text()) if report.exists() else ""
+    detail = ""
+    with contextlib.suppress(OSError, ValueError):  # it may have been killed while it wrote
+        detail = json.loads(report.read_text())
     report.unlink(missing_ok=True)
     code = os.waitstatus_to_exitcode(status)
     ends = {pytest.ExitCode.OK: "survived", pytest.ExitCode.TESTS_FAILED: "failed"}
