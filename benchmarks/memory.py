@@ -38,7 +38,7 @@ def predicted(shape: str) -> int:
     """The peak of minilm's process, as a run foretells it when its kernels are compiled."""
     config, batch_size = SHAPES[shape]
     logits = min(LOGITS_BYTES, 4 * batch_size * config.block_size * config.vocab_size)
-    return INTERPRETER_BYTES + costs.training_bytes(config, batch_size) + 2 * logits
+    return INTERPRETER_BYTES + costs.training_bytes(config, batch_size) + logits
 
 
 def measure(shape: str, modes: list[str]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _step_bytes(recipe: Recipe) -> int:
     rows = training.batch_size // training.accumulation
     positions = int(rows * model.block_size * recipe.objective.predicted_share)
     logits = min(LOGITS_BYTES, 4 * positions * model.vocab_size)
-    return costs.training_bytes(model, rows) + 2 * logits
+    return costs.training_bytes(model, rows) + logits
 
 
 def _counting_bytes(recipe: Recipe, n_tokens: int) -> int:

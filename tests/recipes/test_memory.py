@@ -58,7 +58,8 @@ def test_counting_comes_beside_the_parameters_and_not_beside_a_step() -> None:
     many = memory.predict(recipe, n) - memory.predict(recipe, 0)
     counting = n * memory.GAP_BYTES_PER_TOKEN + memory.GAP_SCORING_BYTES
     assert many < n * memory.TEXT_BYTES_PER_TOKEN + counting < many + step
-    few = memory.predict(recipe, 1000) - memory.predict(recipe, 0)
+    large = replace(recipe, training=replace(recipe.training, batch_size=256))
+    few = memory.predict(large, 1000) - memory.predict(large, 0)
     assert few == 1000 * memory.TEXT_BYTES_PER_TOKEN  # the step is larger, and stands for both
 
 
