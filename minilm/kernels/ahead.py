@@ -106,14 +106,14 @@ def _compiler() -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def _feed(process: subprocess.Popen[str], todo: Iterator[str], clock: _Clock) -> None:
     """Give one process a line after the other, until none is left or it has ended."""
     assert process.stdin
     assert process.stdout
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # it has ended
         while True:
             with clock.lock:
                 line = next(todo, None)
