@@ -35,8 +35,9 @@ def keep_halves(model: Model) -> int:
     --------
     >>> from minilm.models.config import GPTConfig
     >>> from minilm.models.gpt import GPT
-    >>> keep_halves(GPT(GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=8)))
-    1680
+    >>> model = GPT(GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=8))
+    >>> keep_halves(model) >= 1680  # more where they fill the tiles of a matrix unit
+    True
     """
     if model.parameters.values.dtype != np.float32:
         raise MinilmError("only a float32 model can keep its weights in bfloat16")

@@ -53,7 +53,7 @@ class PieceCounts:
         return pieces, ends, rows[:, 3].copy()
 
 
-@kernel()
+@kernel(always=True)
 def _add(data, position, classes, pattern, rows, kept, used):
     while position < data.size:
         if 2 * used[0] >= len(rows):
@@ -76,7 +76,7 @@ def _add(data, position, classes, pattern, rows, kept, used):
     return position, 0
 
 
-@kernel()
+@kernel(always=True)
 def _move(rows, larger):
     mask = len(larger) - 1
     for i in range(len(rows)):
@@ -88,7 +88,7 @@ def _move(rows, larger):
             larger[row] = rows[i]
 
 
-@kernel()
+@kernel(always=True)
 def _write(rows, kept, pieces):
     place = 0
     for row in range(len(rows)):

@@ -103,7 +103,7 @@ def encode(
     return np.concatenate(parts) if parts else np.empty(0, np.int32)
 
 
-@kernel()
+@kernel(always=True)
 def _fill(keys, ranks, wanted):
     mask = keys.size - 1
     for rank in range(wanted.size):
@@ -113,7 +113,7 @@ def _fill(keys, ranks, wanted):
         keys[row], ranks[row] = wanted[rank], rank
 
 
-@kernel()
+@kernel(always=True)
 def _fill_bytes(byte_ids, keys, ranks, of_bytes):
     for left in range(256):
         for right in range(256):
@@ -121,7 +121,7 @@ def _fill_bytes(byte_ids, keys, ranks, of_bytes):
             of_bytes[left << 8 | right] = NEVER if rank < 0 else rank
 
 
-@kernel()
+@kernel(always=True)
 def _encode(
     data,
     position,

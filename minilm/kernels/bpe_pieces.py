@@ -51,7 +51,7 @@ def safe_cut(data: NDArray, classes: NDArray) -> int:
     return int(_safe_cut(constant(data), constant(classes)))
 
 
-@kernel()
+@kernel(always=True)
 def _split(data, classes, pattern, ends):
     position, n_pieces = 0, 0
     while position < data.size:
@@ -61,7 +61,7 @@ def _split(data, classes, pattern, ends):
     return n_pieces
 
 
-@kernel()
+@kernel(always=True)
 def _safe_cut(data, classes):
     # The character that ends at each cut, and the one that begins there.
     for cut in range(data.size - 1, 0, -1):

@@ -99,7 +99,7 @@ class _Pairs:
         return larger
 
 
-@kernel()
+@kernel(always=True)
 def _lay_out(pieces, ends, byte_ids, symbols, words, starts):
     place, start = 0, 0
     symbols[0] = _END
@@ -112,7 +112,7 @@ def _lay_out(pieces, ends, byte_ids, symbols, words, starts):
         start = ends[word]
 
 
-@kernel()
+@kernel(always=True)
 def _fill(keys, numbers, own):
     mask = keys.size - 1
     for number in range(own.size):
@@ -147,7 +147,7 @@ def _add(left, right, place, count, places, following, state, known):
     lengths[number] += 1
 
 
-@kernel()
+@kernel(always=True)
 def _begin(
     symbols, words, counts, places, following, state,
     keys, numbers, own, totals, firsts, lasts, lengths, heap, heap_keys,
@@ -169,7 +169,7 @@ def _queue(first, state, own, totals, heap, heap_keys):
             state[_HEAP] += 1
 
 
-@kernel()
+@kernel(always=True)
 def _merge(
     symbols, words, starts, counts, places, following, sizes, pairs, state, min_count,
     keys, numbers, own, totals, firsts, lasts, lengths, heap, heap_keys,

@@ -63,7 +63,8 @@ _noted: ContextVar[dict[Call, None] | None] = ContextVar("minilm_noted_calls", d
 def noting() -> Iterator[dict[Call, None]]:
     """Within it kernels do nothing but note how they are called: see `ahead`.
 
-    What they should have written stays as it was, and they return 1.
+    What they should have written stays as it was, and they return 1. Those that are made
+    with ``always=True`` do their work.
     """
     calls: dict[Call, None] = {}
     token = _noted.set(calls)
@@ -84,9 +85,12 @@ class Form:
         and then that it may not compile but only convert.
     """
 
-    def __init__(self, function: Function, *, parallel: bool, strided: bool) -> None:
+    def __init__(
+        self, function: Function, *, parallel: bool, strided: bool, always: bool = False
+    ) -> None:
         self.function, self.is_parallel, self._strided = function, parallel, strided
         self.is_long = False  # to compile
+        self._always = always
         dispatcher = numba.njit(fastmath=_FASTMATH, parallel=parallel, **_OPTIONS)(function)
         # The two forms have the same name and byte code: each needs a folder of its own.
         folder = "parallel" if parallel else "serial"
@@ -100,7 +104,7 @@ class Form:
 
     def __call__(self, *arguments: Any) -> Any:
         calls = _noted.get()
-        if calls is not None:
+        if calls is not None and not self._always:
             calls[Call(self, self._types(arguments))] = None
             return 1.0
         if self._strided and arguments[0].dtype not in self._compiled:
@@ -152,13 +156,21 @@ class Kernel:
     """A function in two compiled forms, each compiled when first needed."""
 
     def __init__(
-        self, function: Function, parallel_from: int | None, strided: bool, long: bool
+        self,
+        function: Function,
+        parallel_from: int | None,
+        *,
+        strided: bool = False,
+        long: bool = False,
+        always: bool = False,
     ) -> None:
         functools.update_wrapper(self, function)
-        self.parallel = Form(function, parallel=True, strided=strided)
+        self.parallel = Form(function, parallel=True, strided=strided, always=always)
         self.parallel.is_long = long
         self.serial: Form | _OnOneThread = (
-            _OnOneThread(self.parallel) if long else Form(function, parallel=False, strided=strided)
+            _OnOneThread(self.parallel)
+            if long
+            else Form(function, parallel=False, strided=strided, always=always)
         )
         self._parallel_from = sys.maxsize if parallel_from is None else parallel_from
 
@@ -171,7 +183,11 @@ class Kernel:
 
 
 def kernel(
-    *, parallel_from: int | None = None, strided: bool = False, long: bool = False
+    *,
+    parallel_from: int | None = None,
+    strided: bool = False,
+    long: bool = False,
+    always: bool = False,
 ) -> Callable[[Function], Kernel]:
     """Decorate a function that Python calls: compiled on first use, then cached.
 
@@ -188,10 +204,13 @@ def kernel(
     long
         Compile the parallel form only, and call it with one thread for what is small. That
         takes 4 us more than a form of its own, which would take seconds to compile.
+    always
+        Run even while others only note their calls (`noting`): what it finds decides which
+        kernels are called next, or how. So do those that read text.
     """
 
     def decorate(function: Function) -> Kernel:
-        return Kernel(function, parallel_from, strided, long)
+        return Kernel(function, parallel_from, strided=strided, long=long, always=always)
 
     return decorate
 

@@ -41,7 +41,7 @@ def signatures(
     return found
 
 
-@kernel()
+@kernel(always=True)
 def _shingles(word_hashes, ends, n, found, shingle_ends):
     m, start = 0, 0
     for d in range(ends.size):
@@ -59,7 +59,7 @@ def _shingles(word_hashes, ends, n, found, shingle_ends):
     return m
 
 
-@kernel()
+@kernel(always=True)
 def _signatures(hashed, shingle_ends, a, b, found):
     start = 0
     for d in range(shingle_ends.size):

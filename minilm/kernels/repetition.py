@@ -48,7 +48,7 @@ def characters(
     return found
 
 
-@kernel()
+@kernel(always=True)
 def _characters(codes, starts, ends, tops, duplicates, sums, powers, places, table, rows, found):
     _prepare(codes, starts, ends, sums, powers, places)
     for t in range(tops.size):

@@ -40,20 +40,20 @@ def _join_two(parents, one, other):
     parents[max(a, b)] = min(a, b)
 
 
-@kernel()
+@kernel(always=True)
 def _join(parents, left, right):
     for i in range(left.size):
         _join_two(parents, left[i], right[i])
 
 
-@kernel()
+@kernel(always=True)
 def _join_equal(parents, keys, members):
     for i in range(1, keys.size):
         if keys[i] == keys[i - 1]:
             _join_two(parents, members[i - 1], members[i])
 
 
-@kernel()
+@kernel(always=True)
 def _flatten(parents):
     for i in range(parents.size):
         parents[i] = _root(parents, i)

@@ -36,7 +36,7 @@ def finalised(h):
     return h ^ (h >> _SHIFT_3)
 
 
-@kernel()
+@kernel(always=True)
 def _hashes(codes, text_ends, letters, found, ends):
     n, start = 0, 0
     for d in range(text_ends.size):

@@ -53,7 +53,7 @@ def sentences(codes: NDArray, starts: NDArray, ends: NDArray, classes: NDArray) 
     return int(_sentences(constant(codes), constant(starts), constant(ends), constant(classes)))
 
 
-@kernel()
+@kernel(always=True)
 def _split(codes, classes, spans):
     n, first, size = 0, 0, codes.size
     while first < size:
@@ -123,7 +123,7 @@ def _cut_inside(codes, classes, first, last, spans, n):
     return n
 
 
-@kernel()
+@kernel(always=True)
 def _figures(codes, starts, ends, classes, spelt, stop_ends, seen):
     plain, characters, lettered = 0, 0, 0
     for w in range(starts.size):
@@ -149,7 +149,7 @@ def _figures(codes, starts, ends, classes, spelt, stop_ends, seen):
     return starts.size, plain, characters, lettered
 
 
-@kernel()
+@kernel(always=True)
 def _sentences(codes, starts, ends, classes):
     n, ended, position = 0, False, 0
     for w in range(starts.size):

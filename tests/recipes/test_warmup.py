@@ -42,11 +42,13 @@ SMALL = (
     "model.n_head=2",
     "model.block_size=32",
     "training.batch_size=4",
+    "data.source=python-docs",
+    "data.vocab_size=300",
     "training.accumulation=1",
 )
 
 
-@pytest.mark.parametrize("recipe", ["docs-tour", "bert-docs"])
+@pytest.mark.parametrize("recipe", ["docs-tour", "bert-docs", "code"])
 @pytest.mark.parametrize("precision", ["float32", "bf16-emulated"])
 def test_all_kernels_of_a_step_are_known_before_it_is_done(recipe, precision):
     found = subprocess.run(
