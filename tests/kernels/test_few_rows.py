@@ -113,3 +113,13 @@ def test_narrowing_rounds_to_the_nearest_and_to_even():
     assert np.isnan(widen(narrow(np.array([np.nan], np.float32))))[0]
     y = np.random.default_rng(0).standard_normal(999).astype(np.float32)
     assert (np.abs(widen(narrow(y)) - y) <= np.abs(y) / 256).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_nothing_is_written_behind_the_result(order):
+    # One chain: the threads share strips of columns, of which the last is narrower.
+    x, weight, bias = _arrays(3, 100, 1001)
+    room = np.full((5, 1001), 7, np.float32)
+    few_rows.product(x, np.asarray(weight, order=order), room[:3], bias)
+    np.testing.assert_allclose(room[:3], x @ weight + bias, atol=1e-4)
+    assert (room[3:] == 7).all()
