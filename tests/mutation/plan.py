@@ -110,6 +110,7 @@ _BEHIND = {
     ),
 }
 _LAYERS = (
+    Tests("tests/models/test_costs.py", "test_activation_bytes"),
     Tests("tests/models/test_gpt.py", "test_gradient_along_random_directions"),
     Tests("tests/models/test_bert.py"),
     Tests("tests/models/test_gpt.py"),

@@ -168,6 +168,9 @@ def _report(chosen: list[Mutant], outcomes: dict, listed: dict[str, str], second
     wrong = []
     for m in chosen:
         survived = outcomes[m.id].end in ("survived", "broken")
+        # What reads outside an array crashes now and then, and may be listed all the same.
+        if outcomes[m.id].end == "crashed" and m.id in listed:
+            continue
         if survived != (m.id in listed):
             wrong.append((m, "survived" if survived else "listed, and noticed"))
     for m, what in wrong:

@@ -43,6 +43,15 @@ def test_decay_is_a_prefix_and_views_do_not_overlap() -> None:
     assert parameters.values.size < parameters.n_parameters + 4 * ALIGNMENT
 
 
+def test_spans_cover_the_array_one_behind_the_other() -> None:
+    parameters = Parameters(_declared().declared)
+    spans = [parameters.span(name) for name in ("matrix", "table", "gain", "bias")]
+    sizes = [48, 16, 16, 16]  # whole multiples of the alignment
+    assert [span.stop - span.start for span in spans] == sizes
+    assert [span.start for span in spans] == [0, 48, 64, 80]
+    assert parameters.values.size == 96
+
+
 def test_iteration_keeps_the_order_of_computation() -> None:
     parameters = Parameters(_declared().declared)
     assert [p.name for p in parameters] == ["gain", "matrix", "bias", "table"]
