@@ -117,9 +117,22 @@ def test_narrowing_rounds_to_the_nearest_and_to_even():
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_nothing_is_written_behind_the_result(order):
-    # One chain: the threads share strips of columns, of which the last is narrower.
     x, weight, bias = _arrays(3, 100, 1001)
     room = np.full((5, 1001), 7, np.float32)
     few_rows.product(x, np.asarray(weight, order=order), room[:3], bias)
     np.testing.assert_allclose(room[:3], x @ weight + bias, atol=1e-4)
     assert (room[3:] == 7).all()
+
+
+@pytest.mark.parametrize("n", [1, 3, 9])
+def test_strips_of_columns_change_no_bit(n):
+    # Whatever the number of threads, which decides on the strips. Two chains; the last strip
+    # is narrower.
+    x, weight, bias = _arrays(n, 200, 401)
+    room = np.full((n + 2, 401), 7, np.float32)
+    few_rows._by_rows.sized(0)(weight, x, room[:n], bias, 1)
+    np.testing.assert_allclose(room[:n], x @ weight + bias, atol=1e-4)
+    for strips in (2, 3):
+        again = np.full((n + 2, 401), 7, np.float32)
+        few_rows._by_rows.sized(0)(weight, x, again[:n], bias, strips)
+        assert np.array_equal(again, room)

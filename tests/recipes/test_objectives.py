@@ -77,7 +77,7 @@ def test_costs_count_the_head_at_predicted_positions(tmp_path: Path) -> None:
     )
     assert whole == 3 * forward_flops_per_token(recipe.model)
     every = override(recipe, ["objective.rate=1.0"])
-    assert memory.predict(every) - memory.predict(recipe) == 2 * 4 * V * (64 - 9)
+    assert memory.predict(every) - memory.predict(recipe) == 4 * V * (64 - 9)
 
 
 def test_a_whole_run_of_masked_tokens(tmp_path: Path) -> None:
