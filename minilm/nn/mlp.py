@@ -61,7 +61,7 @@ class MLP(Layer):
         h, s_activation = self.activation.forward(h)
         y, s_down = self.down.forward(h)
         y, s_dropout = self.dropout.forward(y, key)
-        if s_down is not None:  # as it is where no backward can follow
+        if s_down is not None:  # None where no backward can follow
             s_down = s_down._replace(x=None)
         return y, Saved(s_up, s_activation, s_down, s_dropout)
 
