@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "minilm"
 
 # Each may import what stands before it, and its own.
 LAYERS = (
-    ("errors", "rng"),
+    ("errors", "rng", "aligned"),
     ("storage",),
     ("reference", "kernels"),
     ("backend", "machine"),

@@ -32,6 +32,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.attention_backward import backward_head, pack_keys
 from minilm.kernels.attention_few import FEW, forward_few
 from minilm.kernels.attention_forward import forward_head
@@ -40,6 +41,7 @@ from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
 from minilm.kernels.philox import key_words, threshold
 from minilm.kernels.product import ONE, ZERO, matrix
+from minilm.kernels.scratch import zeros
 from minilm.kernels.vectors import memory
 from minilm.reference.attention import Saved
 
@@ -99,7 +101,7 @@ def new(
     if dropout and key is None:
         raise ValueError("attention dropout needs a key")
     scale = 1 / math.sqrt(head_size) if scale is None else float(scale)
-    y = np.empty((n_batch, n_query, n_head, head_size), q.dtype).transpose(0, 2, 1, 3)
+    y = aligned.empty((n_batch, n_query, n_head, head_size), q.dtype).transpose(0, 2, 1, 3)
     lse = np.empty((n_batch, n_head, n_query))
     return y, Saved(q, k, v, y, lse, key_mask, first_key, causal, scale, dropout, key)
 
@@ -204,8 +206,8 @@ def _backward(
     group, n_key = n_head // n_kv_head, visible.shape[1]
     for item in prange(n_batch * n_kv_head):
         b, g = item // n_kv_head, item % n_kv_head
-        dense_dk = matrix(np.zeros(n_key * size, k.dtype), ZERO, size, ONE)
-        dense_dv = matrix(np.zeros(n_key * size, k.dtype), ZERO, size, ONE)
+        dense_dk = matrix(zeros(n_key * size, k.dtype), ZERO, size, ONE)
+        dense_dv = matrix(zeros(n_key * size, k.dtype), ZERO, size, ONE)
         for h in range(g * group, (g + 1) * group):
             head = Head(
                 b * n_head + h, n_query, size, visible[b], masked, first[b], bounded, causal,

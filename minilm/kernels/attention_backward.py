@@ -33,6 +33,7 @@ from minilm.kernels.product import (
     panel_width,
 )
 from minilm.kernels.registers import ROWS
+from minilm.kernels.scratch import scratch, zeros
 from minilm.kernels.vectors import part
 
 __all__ = ["backward_head", "pack_keys", "score_gradients"]
@@ -57,12 +58,13 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
     """
     size, n_key, real = head.size, head.visible.size, q.data.dtype
     keys, values, key_rows = packed
-    zeros, delta = np.zeros(padded(q.data, size) + KEYS, real), np.empty(QUERIES, real)
-    p, dp = np.empty(QUERIES * KEYS, real), np.empty(QUERIES * KEYS, real)
-    r = np.ones(QUERIES * KEYS, real)
-    q_tile = matrix(np.empty(QUERIES * size, real), ZERO, size, ONE)
-    dy_tile = matrix(np.empty(QUERIES * size, real), ZERO, size, ONE)
-    dq_tile = matrix(np.empty(QUERIES * size, real), ZERO, size, ONE)
+    nothing, delta = zeros(padded(q.data, size) + KEYS, real), scratch(QUERIES, real)
+    p, dp = scratch(QUERIES * KEYS, real), scratch(QUERIES * KEYS, real)
+    r = scratch(QUERIES * KEYS, real)
+    r[:] = 1
+    q_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
+    dy_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
+    dq_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
     for t in range(0, head.n_query, QUERIES):
         n_query = min(QUERIES, head.n_query - t)
         copy_rows(rows_from(q, t), q_tile, n_query, size)
@@ -74,18 +76,18 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             columns = Panels(keys.data, j0 * size, size), Panels(values.data, j0 * size, size)
-            multiply(q_tile, columns[0], zeros, square(p), n_query, n, False)
+            multiply(q_tile, columns[0], nothing, square(p), n_query, n, False)
             hide(p, head, t, j0, n_query, n)
-            multiply(dy_tile, columns[1], zeros, square(dp), n_query, n, False)
+            multiply(dy_tile, columns[1], nothing, square(dp), n_query, n, False)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
             for i in range(n_query):
                 score_gradients(i * KEYS, n, p, dp, r, lse[t + i], delta[i], head.scale)
             dk_tile, dv_tile = rows_from(dk, j0), rows_from(dv, j0)
             block = key_block(key_rows, j0, n, size)
-            multiply(square(dp), block, zeros, dq_tile, n_query, size, True)
-            multiply(_transposed(dp), q_rows, zeros, dk_tile, n, size, True)
-            multiply(_transposed(p), dy_rows, zeros, dv_tile, n, size, True)
+            multiply(square(dp), block, nothing, dq_tile, n_query, size, True)
+            multiply(_transposed(dp), q_rows, nothing, dk_tile, n, size, True)
+            multiply(_transposed(p), dy_rows, nothing, dv_tile, n, size, True)
         copy_rows(dq_tile, rows_from(dq, t), n_query, size)
 
 

@@ -24,6 +24,7 @@ from minilm.kernels.bfloat16 import tiles
 from minilm.kernels.bfloat16_tiles import begin, end, engines
 from minilm.kernels.jit import kernel
 from minilm.kernels.product import ONE, ZERO, matrix
+from minilm.kernels.scratch import zeros
 from minilm.reference import attention_bf16 as reference
 
 __all__ = ["Saved", "backward", "forward"]
@@ -85,7 +86,7 @@ def _backward(
     room = tiles(n_key, KEYS) * KEYS * wide(size)
     for item in prange(n_batch * n_kv_head):
         b, g = item // n_kv_head, item % n_kv_head
-        dense_dk, dense_dv = np.zeros(room, k.dtype), np.zeros(room, k.dtype)
+        dense_dk, dense_dv = zeros(room, k.dtype), zeros(room, k.dtype)
         begin(engine)
         for h in range(g * group, (g + 1) * group):
             head = Head(

@@ -25,6 +25,7 @@ from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, pack, rounded, ti
 from minilm.kernels.bfloat16_tiles import SIDE, multiply
 from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, matrix
+from minilm.kernels.scratch import scratch, zeros
 from minilm.kernels.vectors import part
 
 __all__ = ["backward_head", "forward_head", "pack_keys", "wide"]
@@ -46,17 +47,17 @@ def wide(n):
 
 @helper()
 def _words(n_rows, n_columns):
-    return np.empty(wide(n_rows) // LANES * tiles(n_columns, STEP) * TILE, np.uint32)
+    return scratch(wide(n_rows) // LANES * tiles(n_columns, STEP) * TILE, np.uint32)
 
 
 @helper()
-def _fill(a, b, c, c0, c_row, n_rows, n_columns, adding, zeros, engine):
+def _fill(a, b, c, c0, c_row, n_rows, n_columns, adding, nothing, engine):
     """c from c0 on = a b, or += a b: it has room for whole tile products."""
     step = a.n_steps * TILE
     for j in range(0, n_columns, SIDE):
         for i in range(0, n_rows, SIDE):
             a0, b0 = a.first + i // LANES * step, b.first + j // LANES * step
-            multiply(a.words, a0, a0 + step, b.words, b0, b0 + step, a.n_steps, zeros, ZERO,
+            multiply(a.words, a0, a0 + step, b.words, b0, b0 + step, a.n_steps, nothing, ZERO,
                      c, c0 + i * c_row + j, c_row, adding, engine)  # fmt: skip
 
 
@@ -86,25 +87,25 @@ def _pack_rows(words, x, n_rows, size):
 
 
 @helper()
-def _room(size):
+def _block(size):
     """Words of a block of KEYS rows."""
     return wide(size) // LANES * (KEYS // STEP) * TILE
 
 
 @helper()
 def _pack_blocks(x, n_rows, size):
-    """x (n_rows, D), KEYS rows at a time: block j begins at j * _room(D)."""
-    words = np.empty(tiles(n_rows, KEYS) * _room(size), np.uint32)
+    """x (n_rows, D), KEYS rows at a time: block j begins at j * _block(D)."""
+    words = scratch(tiles(n_rows, KEYS) * _block(size), np.uint32)
     for block in range(tiles(n_rows, KEYS)):
         n = min(KEYS, n_rows - block * KEYS)
-        room = part(words, block * _room(size), _room(size))
-        _pack_rows(room, rows_from(x, block * KEYS), n, size)
+        place = part(words, block * _block(size), _block(size))
+        _pack_rows(place, rows_from(x, block * KEYS), n, size)
     return words
 
 
 @helper()
 def _block_at(words, j0, n, size):
-    return Packed(words, j0 // KEYS * _room(size), tiles(n, STEP))
+    return Packed(words, j0 // KEYS * _block(size), tiles(n, STEP))
 
 
 @helper()
@@ -112,11 +113,11 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
     """Sets y and lse (T,) of the query tiles first, first + step, ... of one head."""
     size, n_key, width = head.size, head.visible.size, wide(head.size)
     keys, values = _pack_columns(k, n_key, size), _pack_blocks(v, n_key, size)
-    zeros, ones = np.zeros(SIDE, np.float32), np.ones(KEYS, np.float32)
-    s, r = np.zeros(QUERIES * KEYS, np.float32), np.empty(QUERIES * KEYS, np.float32)
+    nothing, ones = zeros(SIDE, np.float32), np.ones(KEYS, np.float32)
+    s, r = zeros(QUERIES * KEYS, np.float32), scratch(QUERIES * KEYS, np.float32)
     q_words, p_words = _words(QUERIES, size), _words(QUERIES, KEYS)
-    y_tile = np.empty(QUERIES * width, np.float32)
-    m, total = np.empty(QUERIES, np.float32), np.empty(QUERIES)
+    y_tile = scratch(QUERIES * width, np.float32)
+    m, total = scratch(QUERIES, np.float32), np.empty(QUERIES)
     for t in range(first * QUERIES, head.n_query, step * QUERIES):
         n_query = min(QUERIES, head.n_query - t)
         queries = _packed(q_words, Factor(q.data, q.first + t * q.row, q.row, ONE),
@@ -127,7 +128,7 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             columns = _columns_at(keys, j0)
-            _fill(queries, columns, s, ZERO, KEYS, n_query, n, False, zeros, engine)
+            _fill(queries, columns, s, ZERO, KEYS, n_query, n, False, nothing, engine)
             scale_row(part(s, ZERO, n_query * KEYS), head.scale)
             hide(s, head, t, j0, n_query, n)
             online_softmax(s, n_query, m, total, y_tile, width, ones)
@@ -136,7 +137,7 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
                 multiply_each(s, r, n_query * KEYS)
             weights = _packed(p_words, Factor(s, ZERO, KEYS, ONE), n_query, n, True)
             block = _block_at(values, j0, n, size)
-            _fill(weights, block, y_tile, ZERO, width, n_query, size, True, zeros, engine)
+            _fill(weights, block, y_tile, ZERO, width, n_query, size, True, nothing, engine)
         tile = matrix(y_tile, ZERO, width, ONE)
         finish(rows_from(y, t), tile, m, total, part(lse, t, n_query), size)
 
@@ -161,14 +162,15 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed, engine):
     """
     size, n_key, width = head.size, head.visible.size, wide(head.size)
     keys, values, key_rows = packed
-    zeros, delta = np.zeros(SIDE, np.float32), np.empty(QUERIES, np.float32)
-    p, dp = np.zeros(QUERIES * KEYS, np.float32), np.zeros(QUERIES * KEYS, np.float32)
-    r = np.ones(QUERIES * KEYS, np.float32)
-    q_tile = matrix(np.empty(QUERIES * size, np.float32), ZERO, size, ONE)
-    dy_tile = matrix(np.empty(QUERIES * size, np.float32), ZERO, size, ONE)
-    dq_tile = matrix(np.empty(QUERIES * width, np.float32), ZERO, width, ONE)
+    nothing, delta = zeros(SIDE, np.float32), scratch(QUERIES, np.float32)
+    p, dp = zeros(QUERIES * KEYS, np.float32), zeros(QUERIES * KEYS, np.float32)
+    r = scratch(QUERIES * KEYS, np.float32)
+    r[:] = 1
+    q_tile = matrix(scratch(QUERIES * size, np.float32), ZERO, size, ONE)
+    dy_tile = matrix(scratch(QUERIES * size, np.float32), ZERO, size, ONE)
+    dq_tile = matrix(scratch(QUERIES * width, np.float32), ZERO, width, ONE)
     q_words, dy_words = _words(QUERIES, size), _words(QUERIES, size)
-    q_room, dy_room = np.empty(_room(size), np.uint32), np.empty(_room(size), np.uint32)
+    q_room, dy_room = scratch(_block(size), np.uint32), scratch(_block(size), np.uint32)
     words = _words(QUERIES, KEYS)
     for t in range(0, head.n_query, QUERIES):
         n_query = min(QUERIES, head.n_query - t)
@@ -183,21 +185,21 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed, engine):
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             key_columns, value_columns = _columns_at(keys, j0), _columns_at(values, j0)
-            _fill(queries, key_columns, p, ZERO, KEYS, n_query, n, False, zeros, engine)
+            _fill(queries, key_columns, p, ZERO, KEYS, n_query, n, False, nothing, engine)
             scale_row(part(p, ZERO, n_query * KEYS), head.scale)
             hide(p, head, t, j0, n_query, n)
-            _fill(dys, value_columns, dp, ZERO, KEYS, n_query, n, False, zeros, engine)
+            _fill(dys, value_columns, dp, ZERO, KEYS, n_query, n, False, nothing, engine)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
             for i in range(n_query):
                 score_gradients(i * KEYS, n, p, dp, r, lse[t + i], delta[i], head.scale)
             ds = _packed(words, Factor(dp, ZERO, KEYS, ONE), n_query, n, True)
             block = _block_at(key_rows, j0, n, size)
-            _fill(ds, block, dq_tile.data, ZERO, width, n_query, size, True, zeros, engine)
+            _fill(ds, block, dq_tile.data, ZERO, width, n_query, size, True, nothing, engine)
             ds = _packed(words, Factor(dp, ZERO, ONE, KEYS), n, n_query, True)
-            _fill(ds, q_rows, dk, j0 * width, width, n, size, True, zeros, engine)
+            _fill(ds, q_rows, dk, j0 * width, width, n, size, True, nothing, engine)
             weights = _packed(words, Factor(p, ZERO, ONE, KEYS), n, n_query, True)
-            _fill(weights, dy_rows, dv, j0 * width, width, n, size, True, zeros, engine)
+            _fill(weights, dy_rows, dv, j0 * width, width, n, size, True, nothing, engine)
         copy_rows(dq_tile, rows_from(dq, t), n_query, size)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, lanes
+from minilm.kernels.scratch import scratch
 from minilm.kernels.streams import STEPS, WIDTH, across_1, down_1
 from minilm.kernels.vectors import part
 
@@ -26,7 +27,7 @@ FEW = 4
 @helper()
 def forward_few(head, q, k, v, y, lse):
     """Sets y and lse (T,) of all queries of one head; without dropout."""
-    s = np.empty(head.visible.size, q.data.dtype)
+    s = scratch(head.visible.size, q.data.dtype)
     for t in range(head.n_query):
         n_keys = head.visible.size
         if head.causal:

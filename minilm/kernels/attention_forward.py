@@ -24,6 +24,7 @@ from minilm.kernels.attention_head import (
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, Panels, lanes, matrix, multiply, padded
+from minilm.kernels.scratch import scratch, zeros
 from minilm.kernels.vectors import dot, largest, part
 
 __all__ = ["finish", "forward_head", "multiply_each", "online_softmax"]
@@ -34,10 +35,10 @@ def forward_head(head, q, k, v, y, lse, first, step):
     """Sets y and lse (T,) of the query tiles first, first + step, ... of one head."""
     size, n_key, real = head.size, head.visible.size, q.data.dtype
     keys, values = pack_columns_of(k, n_key, size, head.scale), pack_rows_of(v, n_key, size, KEYS)
-    zeros, ones = np.zeros(padded(q.data, size) + KEYS, real), np.ones(KEYS, real)
-    s, r = np.empty(QUERIES * KEYS, real), np.empty(QUERIES * KEYS, real)
-    y_tile = matrix(np.empty(QUERIES * size, real), ZERO, size, ONE)
-    m, total = np.empty(QUERIES, real), np.empty(QUERIES)
+    nothing, ones = zeros(padded(q.data, size) + KEYS, real), np.ones(KEYS, real)
+    s, r = scratch(QUERIES * KEYS, real), scratch(QUERIES * KEYS, real)
+    y_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
+    m, total = scratch(QUERIES, real), np.empty(QUERIES)
     for t in range(first * QUERIES, head.n_query, step * QUERIES):
         n_query = min(QUERIES, head.n_query - t)
         y_tile.data[:] = 0
@@ -46,13 +47,15 @@ def forward_head(head, q, k, v, y, lse, first, step):
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             block = Panels(keys.data, j0 * size, size)
-            multiply(rows_from(q, t), block, zeros, square(s), n_query, n, False)
+            multiply(rows_from(q, t), block, nothing, square(s), n_query, n, False)
             hide(s, head, t, j0, n_query, n)
             online_softmax(s, n_query, m, total, y_tile.data, size, ones)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
                 multiply_each(s, r, n_query * KEYS)
-            multiply(square(s), key_block(values, j0, n, size), zeros, y_tile, n_query, size, True)
+            multiply(
+                square(s), key_block(values, j0, n, size), nothing, y_tile, n_query, size, True
+            )
         finish(rows_from(y, t), y_tile, m, total, part(lse, t, n_query), size)
 
 

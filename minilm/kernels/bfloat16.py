@@ -29,9 +29,10 @@ from numpy.typing import NDArray
 
 from minilm.kernels.exponential import as_bits, as_float
 from minilm.kernels.jit import helper
-from minilm.kernels.vectors import constant, has
+from minilm.kernels.scratch import scratch
+from minilm.kernels.vectors import constant, element_at, has
 
-__all__ = ["CAN_ROUND", "LANES", "STEP", "TILE", "Factor", "pack", "rounded", "tiles", "words_at"]
+__all__ = ["CAN_ROUND", "LANES", "STEP", "TILE", "Factor", "pack", "rounded", "tiles"]
 
 LANES = np.int64(16)  # rows of a tile, and pairs in each
 STEP = np.int64(32)  # numbers along k
@@ -51,12 +52,6 @@ class Factor(NamedTuple):
     first: int
     row: int
     column: int
-
-
-def words_at(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> Any:
-    """The address of an element of an array with one axis."""
-    data = cgutils.create_struct_proxy(kind)(context, builder, value=array).data
-    return builder.gep(data, [offset])
 
 
 class _Packer:
@@ -129,8 +124,8 @@ def _packing(*, across: bool, transposed: bool) -> Any:
             if not CAN_ROUND:
                 return context.get_dummy_value()
             x, x0, x_row, y, y0 = arguments
-            source = words_at(context, builder, signature.args[0], x, x0)
-            target = words_at(context, builder, signature.args[3], y, y0)
+            source = element_at(context, builder, signature.args[0], x, x0)
+            target = element_at(context, builder, signature.args[3], y, y0)
             emit = _Packer(builder)
             words = (emit.across if across else emit.along)(source, x_row)
             emit.store(emit.transposed(words) if transposed else words, target)
@@ -169,7 +164,7 @@ def pack(x, n_rows, n_columns, packed, left):
     n_steps = tiles(n_columns, STEP)
     if tiles(n_rows, LANES) % 2:
         packed[tiles(n_rows, LANES) * n_steps * TILE :][: n_steps * TILE] = 0
-    n_tiles, spare = tiles(n_rows, LANES), np.empty(LANES * STEP, np.float32)
+    n_tiles, spare = tiles(n_rows, LANES), scratch(LANES * STEP, np.float32)
     # In the order of the memory, which the processor then reads ahead.
     for turn in range(n_tiles * n_steps):
         if x.row == 1:

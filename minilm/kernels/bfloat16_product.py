@@ -18,15 +18,17 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, pack, tiles
 from minilm.kernels.bfloat16_tiles import SIDE, begin, end, multiply
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
+from minilm.kernels.scratch import scratch, zeros
 from minilm.kernels.vectors import memory, part
 
 __all__ = ["product"]
 
-M_BLOCK, N_BLOCK, K_BLOCK = np.int64(512), np.int64(6144), np.int64(768)
+M_BLOCK, N_BLOCK, K_BLOCK = np.int64(256), np.int64(6144), np.int64(1536)
 N_PART = np.int64(384)  # columns that stay in the second cache, with M_BLOCK rows
 
 
@@ -50,7 +52,7 @@ def product(
         if not accumulate:
             c[:] = 0 if start is None else start
         return
-    first = np.zeros(n + SIDE, np.float32)
+    first = aligned.zeros((n + int(SIDE),), np.float32)
     if start is not None:
         first[:n] = start
     run, grid = _product.sized(m * n * size), (1, 1)
@@ -104,17 +106,17 @@ def _columns_of(x, i, k):
 
 
 @helper()
-def _room(n_rows, n_columns):
+def _words(n_rows, n_columns):
     """Words for so much, packed; tiles come in pairs."""
-    return np.empty(tiles(n_rows, SIDE) * 2 * tiles(n_columns, STEP) * TILE, np.uint32)
+    return scratch(tiles(n_rows, SIDE) * 2 * tiles(n_columns, STEP) * TILE, np.uint32)
 
 
 @helper()
 def _part(a, b, c, start, m0, m1, n0, n1, accumulate, engine):
     """Rows m0 to m1 and columns n0 to n1 of c."""
     size = a.shape[1]
-    left = _room(min(m1 - m0, M_BLOCK), min(size, K_BLOCK))
-    right = _room(min(n1 - n0, N_BLOCK), min(size, K_BLOCK))
+    left = _words(min(m1 - m0, M_BLOCK), min(size, K_BLOCK))
+    right = _words(min(n1 - n0, N_BLOCK), min(size, K_BLOCK))
     for n in range(n0, n1, N_BLOCK):
         width = min(N_BLOCK, n1 - n)
         for k in range(0, size, K_BLOCK):
@@ -134,17 +136,18 @@ def _part(a, b, c, start, m0, m1, n0, n1, accumulate, engine):
 @helper(apart=True)
 def _block(left, right, c, c0, c_row, start, start0, height, width, n_steps, adding, engine):
     """All of c that a packed block of each factor gives."""
-    spare, zeros = np.empty(SIDE * SIDE, np.float32), np.zeros(SIDE, np.float32)
+    spare, nothing = scratch(SIDE * SIDE, np.float32), zeros(SIDE, np.float32)
     step = n_steps * TILE
-    for j in range(0, width, SIDE):
-        b0 = j // LANES * step
-        for i in range(0, height, SIDE):
-            a0, to = i // LANES * step, c0 + i * c_row + j
+    # Row by row, as c lies in memory: to write it is what takes longest.
+    for i in range(0, height, SIDE):
+        a0 = i // LANES * step
+        for j in range(0, width, SIDE):
+            b0, to = j // LANES * step, c0 + i * c_row + j
             if height - i >= SIDE and width - j >= SIDE:
                 multiply(left, a0, a0 + step, right, b0, b0 + step, n_steps, start, start0 + j,
                          c, to, c_row, adding, engine)  # fmt: skip
             else:
-                begin = zeros if adding else part(start, start0 + j, SIDE)
+                begin = nothing if adding else part(start, start0 + j, SIDE)
                 multiply(left, a0, a0 + step, right, b0, b0 + step, n_steps, begin, 0,
                          spare, 0, SIDE, False, engine)  # fmt: skip
                 _copy(spare, c, to, c_row, min(SIDE, height - i), min(SIDE, width - j), adding)

@@ -26,9 +26,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from minilm.kernels.bfloat16 import CAN_ROUND, LANES, TILE, words_at
+from minilm.kernels.bfloat16 import CAN_ROUND, LANES, TILE
 from minilm.kernels.jit import helper
-from minilm.kernels.vectors import constant, emitted, has
+from minilm.kernels.vectors import constant, element_at, emitted, has
 
 __all__ = ["AMX", "CAN_AMX", "DOT", "SIDE", "begin", "end", "engines", "multiply"]
 
@@ -69,7 +69,7 @@ def _configure(typingctx, shape):
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if CAN_AMX:
-            address = words_at(context, builder, signature.args[0], arguments[0], constant(0))
+            address = element_at(context, builder, signature.args[0], arguments[0], constant(0))
             _call(builder, "ldtilecfg", builder.bitcast(address, _ADDRESS))
         return context.get_dummy_value()
 
@@ -116,7 +116,7 @@ class _Product:
         kinds = signature.args
 
         def address(place: int, array: Any, offset: Any) -> Any:
-            return words_at(context, builder, kinds[place], array, offset)
+            return element_at(context, builder, kinds[place], array, offset)
 
         self.builder = builder
         self.a = [address(0, a, offset) for offset in (a0, a1)]

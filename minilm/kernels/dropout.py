@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import CHUNK, chunk
@@ -28,7 +29,7 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
 
 def _run(x: NDArray, p: float, key: int) -> NDArray:
     flat = np.ascontiguousarray(x).reshape(-1)
-    y = np.empty_like(flat)
+    y = aligned.empty(flat.shape, flat.dtype)
     limit, scale = np.uint32(threshold(p)), x.dtype.type(1 / (1 - p))
     _drop(flat, limit, scale, *key_words(key), y)
     return y.reshape(x.shape)

@@ -26,10 +26,12 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
 from minilm.kernels.product import CHAIN, ZERO, lanes
+from minilm.kernels.scratch import scratch
 from minilm.kernels.streams import (
     STEPS,
     WIDTH,
@@ -61,7 +63,7 @@ def product(x: NDArray, weight: NDArray, y: NDArray, bias: NDArray | None = None
     x and y are C-contiguous and of one dtype; the weight has that or is uint16, bfloat16.
     """
     size, n = weight.shape
-    start = np.zeros(n, x.dtype)
+    start = aligned.zeros((n,), x.dtype)
     if bias is not None:
         start[:] = bias
     x, weight = plain(x), plain(weight)
@@ -144,7 +146,7 @@ def _by_rows(weight, x, y, start, strips):
     s_row = strips * width + _GAP
     # A group of sums has 1, 4 or 8 rows, however many are needed.
     room = n_rows if n_rows == 1 else (n_rows + _GROUP - 1) // _GROUP * _GROUP
-    sums = np.empty(chains * room * s_row, x.dtype)
+    sums = scratch(chains * room * s_row, x.dtype)
     for item in prange(chains * strips):
         c, j = item // strips, item % strips * width
         _chain(

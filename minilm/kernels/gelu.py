@@ -9,6 +9,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.exponential import exp, like, sigmoid, times_sigmoid
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import CHUNK, chunk
@@ -32,7 +33,7 @@ def forward(x: NDArray, approximate: str = "tanh") -> tuple[NDArray, Saved]:
     if approximate not in ("tanh", "none"):
         raise ValueError(f'approximate must be "tanh" or "none", not {approximate!r}')
     flat = np.ascontiguousarray(x).reshape(-1)
-    y = np.empty_like(flat)
+    y = aligned.empty(flat.shape, flat.dtype)
     (_forward if approximate == "tanh" else _forward_exact)(flat, y)
     return y.reshape(x.shape), Saved(x, approximate)
 
@@ -41,7 +42,7 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
     """Returns dx like x."""
     x, approximate = saved
     flat = np.ascontiguousarray(x).reshape(-1)
-    dx = np.empty_like(flat)
+    dx = aligned.empty(flat.shape, flat.dtype)
     run = _backward if approximate == "tanh" else _backward_exact
     run(np.ascontiguousarray(dy).reshape(-1), flat, dx)
     return dx.reshape(x.shape)

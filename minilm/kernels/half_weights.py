@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels import few_rows, packed_halves
 from minilm.kernels import linear as whole
 from minilm.kernels.bfloat16_tiles import AMX, engines
@@ -34,7 +35,7 @@ def linear(x: NDArray, weight: Any, bias: NDArray | None = None) -> NDArray:
     if x.dtype != np.float32:
         return reference.linear(x, weight, bias)
     flat = rows(x)
-    y = np.empty((*x.shape[:-1], weight.shape[1]), x.dtype)
+    y = aligned.empty((*x.shape[:-1], weight.shape[1]), x.dtype)
     if isinstance(weight, Packed):
         packed_halves.product(flat, weight, rows(y), bias)
     elif few_rows.suits(flat, weight):

@@ -9,6 +9,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import BLOCK, add, add_parts, rows, rows_per_part
@@ -23,7 +24,7 @@ def forward(
 ) -> tuple[NDArray, Saved]:
     """Normalise the last axis of x (..., C); returns y like x."""
     flat = rows(x)
-    y = np.empty_like(flat)
+    y = aligned.empty(flat.shape, flat.dtype)
     mean, rstd = np.empty(len(flat)), np.empty(len(flat), x.dtype)
     shift = np.zeros_like(weight) if bias is None else bias
     _forward(flat, weight, shift, float(eps), y, mean, rstd)
@@ -36,7 +37,7 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | Non
     """Returns dx (..., C), dweight (C,) and dbias (C,), or None without a bias."""
     x, weight, mean, rstd, has_bias = saved
     flat = rows(x)
-    dx = np.empty_like(flat)
+    dx = aligned.empty(flat.shape, flat.dtype)
     sums = np.empty((2, x.shape[-1]), x.dtype)
     _backward(rows(dy), flat, weight, mean.reshape(-1), rstd.reshape(-1), dx, sums.reshape(-1))
     dweight, dbias = sums

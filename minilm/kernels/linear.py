@@ -17,6 +17,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels import few_rows
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import BLOCK, add, add_parts, plain, rows, rows_per_part
@@ -33,7 +34,7 @@ def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[N
     """x (..., I), weight (I, O), bias (O,) -> y (..., O)."""
     if not _same_reals(x, weight):
         return reference.forward(x, weight, bias)
-    flat, y = rows(x), np.empty((*x.shape[:-1], weight.shape[1]), x.dtype)
+    flat, y = rows(x), aligned.empty((*x.shape[:-1], weight.shape[1]), x.dtype)
     (few_rows.product if few_rows.suits(flat, weight) else product)(flat, weight, rows(y), bias)
     return y, Saved(x, weight, bias is not None)
 
@@ -51,7 +52,7 @@ def backward(
     dweight, dbias = out
     if not _same_reals(x, weight, dy, *(total for total in out if total is not None)):
         return reference.backward(dy, saved, out)
-    flat_dy, flat_x, dx = rows(dy), rows(x), np.empty(x.shape, x.dtype)
+    flat_dy, flat_x, dx = rows(dy), rows(x), aligned.empty(x.shape, x.dtype)
     product(flat_dy, weight.T, rows(dx))
     add_into(dweight, flat_x.T, flat_dy, functools.partial(product, accumulate=True))
     if has_bias and dbias is not None:
@@ -90,7 +91,7 @@ def product(
         return
     (m, size), n = a.shape, b.shape[1]
     n_lanes = BYTES // a.itemsize
-    first = np.zeros(n + VECTORS * n_lanes, a.dtype)
+    first = aligned.zeros((n + VECTORS * n_lanes,), a.dtype)
     if start is not None:
         first[:n] = start
     run, grid = _product.sized(m * n * size), (1, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.bfloat16_product import product
 from minilm.kernels.bfloat16_tiles import engines
 from minilm.kernels.layout import rows
@@ -19,7 +20,7 @@ def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[N
     """x (..., I), weight (I, O), bias (O,) -> y (..., O)."""
     if not _can_multiply(x, weight):
         return reference.forward(x, weight, bias)
-    y = np.empty((*x.shape[:-1], weight.shape[1]), np.float32)
+    y = aligned.empty((*x.shape[:-1], weight.shape[1]), np.float32)
     product(rows(x), weight, rows(y), engines()[0], bias)
     return y, Saved(x, weight, bias is not None)
 
@@ -37,7 +38,7 @@ def backward(
     dweight, dbias = out
     if not _can_multiply(x, weight, dy, *(total for total in out if total is not None)):
         return reference.backward(dy, saved, out)
-    flat_dy, dx = rows(dy), np.empty(x.shape, np.float32)
+    flat_dy, dx = rows(dy), aligned.empty(x.shape, np.float32)
     product(flat_dy, weight.T, rows(dx), engines()[0])
     add_into(dweight, rows(x).T, flat_dy, _add_product)
     if has_bias and dbias is not None:

@@ -21,12 +21,14 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, rounded, tiles
 from minilm.kernels.bfloat16 import pack as pack_factor
 from minilm.kernels.bfloat16_tiles import AMX, SIDE, begin, end
 from minilm.kernels.exponential import as_bits
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
+from minilm.kernels.scratch import scratch
 from minilm.kernels.tile_stream import stream_1, stream_2, vectors_1, vectors_4
 from minilm.kernels.vectors import memory, part
 
@@ -64,7 +66,7 @@ def pack(weight: NDArray[np.float32]) -> Packed:
     """The weight (I, O), rounded to the nearest bfloat16."""
     size, n = weight.shape
     n_steps = -(-size // int(STEP))
-    words = np.empty(-(-n // int(SIDE)) * 2 * n_steps * int(TILE), np.uint32)
+    words = aligned.empty((-(-n // int(SIDE)) * 2 * n_steps * int(TILE),), np.uint32)
     _pack(plain(weight), words)
     return Packed(words, (size, n))
 
@@ -88,10 +90,11 @@ def product(
     """y (N, O) = x (N, I) @ weight (I, O) + bias (O,); x and y C-contiguous."""
     if y.size == 0:
         return
-    start = np.zeros(y.shape[1], np.float32) if bias is None else np.ascontiguousarray(bias)
+    start = aligned.zeros(y.shape[1:], np.float32) if bias is None else np.ascontiguousarray(bias)
     threads = numba.get_num_threads()
     if len(x) <= _FEW:
-        padded = np.zeros((len(x), -(-x.shape[1] // int(STEP)) * int(STEP)), np.float32)
+        n_padded = -(-x.shape[1] // int(STEP)) * int(STEP)
+        padded = aligned.zeros((len(x), n_padded), np.float32)
         padded[:, : x.shape[1]] = x
         _multiply_few.sized(len(weight.words))(padded, weight.words, plain(start), y, threads)
         return
@@ -105,7 +108,7 @@ def _multiply_few(x, words, start, y, parts):
     n_steps, pairs = size // STEP, tiles(n, SIDE)
     flat, target = memory(x), memory(y)
     for item in prange(parts):
-        spare = np.empty(_FEW * SIDE, np.float32)
+        spare = scratch(_FEW * SIDE, np.float32)
         for j in range(item * pairs // parts, (item + 1) * pairs // parts):
             at = j * n_steps * 2 * TILE
             if n_rows == 1:
@@ -122,12 +125,12 @@ def _multiply(x, words, start, y, parts):
     n_rows, size, n = len(x), x.shape[1], y.shape[1]
     n_steps, n_groups = tiles(size, STEP), (n_rows + _GROUP - 1) // _GROUP
     pairs, room = tiles(n, SIDE), 2 * n_steps * TILE
-    left, flat, target = np.empty(n_groups * room, np.uint32), memory(x), memory(y)
+    left, flat, target = scratch(n_groups * room, np.uint32), memory(x), memory(y)
     for g in prange(n_groups):
         rows = min(_GROUP, n_rows - g * _GROUP)
         _split(flat, g * _GROUP * size, rows, size, part(left, g * room, room))
     for item in prange(parts):
-        spare = np.empty(SIDE * SIDE, np.float32)
+        spare = scratch(SIDE * SIDE, np.float32)
         begin(AMX)
         for first in range(0, n_groups, _BLOCK):
             for j in range(item * pairs // parts, (item + 1) * pairs // parts):

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from minilm.kernels.jit import helper
 from minilm.kernels.registers import ROWS, VECTORS, tile_1, tile_2, tile_4
+from minilm.kernels.scratch import scratch, zeros
 from minilm.kernels.vectors import BYTES, copy_8, part, transpose_square
 
 __all__ = [
@@ -97,7 +98,7 @@ def panel_width(x, n_columns):
 @helper()
 def new_panels(x, n_rows, n_columns):
     """Room for n_rows x n_columns, packed, and for one tile behind it."""
-    return np.empty(n_rows * padded(x, n_columns) + ROWS * VECTORS * lanes(x), x.dtype)
+    return scratch(n_rows * padded(x, n_columns) + ROWS * VECTORS * lanes(x), x.dtype)
 
 
 @helper(apart=True)
@@ -171,7 +172,7 @@ def multiply(a, b, start, c, n_rows, n_columns, accumulate):
     distance from row to row, but its columns are contiguous.
     """
     j = ZERO
-    scratch = Matrix(b.data, b.data.size - ROWS * VECTORS * lanes(b.data), ZERO, ONE, ZERO)
+    edge = Matrix(b.data, b.data.size - ROWS * VECTORS * lanes(b.data), ZERO, ONE, ZERO)
     while j < n_columns:
         width = panel_width(b.data, n_columns - j)
         n, panel = min(width, n_columns - j), Panels(b.data, b.first + j * b.size, b.size)
@@ -182,7 +183,7 @@ def multiply(a, b, start, c, n_rows, n_columns, accumulate):
             if n == width:
                 _tile(rows, panel, start, j, to, width, m, accumulate)
             else:
-                tile = Matrix(scratch.data, scratch.first, width, ONE, ZERO)
+                tile = Matrix(edge.data, edge.first, width, ONE, ZERO)
                 _tile(rows, panel, start, j, tile, width, m, False)
                 _copy_tile(tile, to, m, n, accumulate)
         j += width
@@ -226,10 +227,10 @@ def add_product(a, b, start, c, n_rows, n_columns, size, accumulate):
     """c = a b + start, or c += a b if start is 0, for matrices of any size and layout; but the
     columns of c are contiguous. `start` has room for a vector more than n_columns."""
     panels = new_panels(a.data, min(size, K_BLOCK), min(n_columns, N_BLOCK))
-    zeros = np.zeros(N_BLOCK, a.data.dtype)
+    nothing = zeros(N_BLOCK, a.data.dtype)
     transposed = a.column != 1 and a.row == 1
     room = (min(n_rows, M_BLOCK) // ROWS + 1) * (min(size, K_BLOCK) * ROWS + 2)
-    packed = np.empty(room if transposed else 0, a.data.dtype)
+    packed = scratch(room if transposed else ZERO, a.data.dtype)
     for m0 in range(0, n_rows, M_BLOCK):
         m = min(M_BLOCK, n_rows - m0)
         for k0 in range(0, max(size, ONE), K_BLOCK):
@@ -247,5 +248,5 @@ def add_product(a, b, start, c, n_rows, n_columns, size, accumulate):
                     n,
                 )
                 target = matrix(c.data, c.first + m0 * c.row + n0, c.row, ONE)
-                begin = part(start, n0, n) if k0 == 0 else part(zeros, ZERO, n)
+                begin = part(start, n0, n) if k0 == 0 else part(nothing, ZERO, n)
                 multiply(rows, block, begin, target, m, n, adding)

@@ -9,6 +9,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import BLOCK, add, add_parts, rows, rows_per_part
@@ -20,7 +21,7 @@ __all__ = ["Saved", "backward", "forward"]
 def forward(x: NDArray, weight: NDArray, eps: float = 1e-5) -> tuple[NDArray, Saved]:
     """Normalise the last axis of x (..., C); returns y like x."""
     flat = rows(x)
-    y = np.empty_like(flat)
+    y = aligned.empty(flat.shape, flat.dtype)
     rstd = np.empty(len(flat), x.dtype)
     _forward(flat, weight, float(eps), y, rstd)
     return y.reshape(x.shape), Saved(x, weight, rstd.reshape(x.shape[:-1]))
@@ -30,7 +31,7 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
     """Returns dx (..., C) and dweight (C,)."""
     x, weight, rstd = saved
     flat = rows(x)
-    dx, dweight = np.empty_like(flat), np.empty_like(weight)
+    dx, dweight = aligned.empty(flat.shape, flat.dtype), np.empty_like(weight)
     _backward(rows(dy), flat, weight, rstd.reshape(-1), dx, dweight)
     return dx.reshape(x.shape), dweight
 

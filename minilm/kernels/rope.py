@@ -8,6 +8,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import memory
 from minilm.reference.rope import Saved, check, frequencies, tables
@@ -29,7 +30,7 @@ def backward(dy: NDArray, saved: Saved) -> NDArray:
 def _run(x: NDArray, cos: NDArray, sin: NDArray) -> NDArray:
     # y in memory as (B, T, H, D), the order in which x comes from the fused array.
     n_batch, n_head, n_query, head_size = x.shape
-    y = np.empty((n_batch, n_query, n_head, head_size), x.dtype)
+    y = aligned.empty((n_batch, n_query, n_head, head_size), x.dtype)
     contiguous = np.ascontiguousarray
     _rotate(y, *memory(x.transpose(0, 2, 1, 3)), contiguous(cos), contiguous(sin))
     return y.transpose(0, 2, 1, 3)

@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import CHUNK, chunk
@@ -18,7 +19,7 @@ __all__ = ["Saved", "backward", "forward"]
 def forward(x: NDArray) -> tuple[NDArray, Saved]:
     """Returns y like x."""
     flat = np.ascontiguousarray(x).reshape(-1)
-    y = np.empty_like(flat)
+    y = aligned.empty(flat.shape, flat.dtype)
     _forward(flat, y)
     return y.reshape(x.shape), Saved(x)
 
@@ -26,7 +27,7 @@ def forward(x: NDArray) -> tuple[NDArray, Saved]:
 def backward(dy: NDArray, saved: Saved) -> NDArray:
     """Returns dx like x."""
     flat = np.ascontiguousarray(saved.x).reshape(-1)
-    dx = np.empty_like(flat)
+    dx = aligned.empty(flat.shape, flat.dtype)
     _backward(np.ascontiguousarray(dy).reshape(-1), flat, dx)
     return dx.reshape(saved.x.shape)
 

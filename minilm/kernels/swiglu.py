@@ -3,10 +3,10 @@
 # mypy: allow-untyped-defs
 from __future__ import annotations
 
-import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.kernels.exponential import exp, like, times_sigmoid
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import rows
@@ -26,7 +26,7 @@ def forward(x: NDArray) -> tuple[NDArray, Saved]:
     if x.shape[-1] % 2:
         raise ValueError(f"swiglu splits the channels in two halves; {x.shape[-1]} is odd")
     flat = rows(x)
-    y = np.empty((len(flat), x.shape[-1] // 2), x.dtype)
+    y = aligned.empty((len(flat), x.shape[-1] // 2), x.dtype)
     _forward(flat, y)
     return y.reshape(*x.shape[:-1], y.shape[1]), Saved(x)
 
@@ -34,7 +34,7 @@ def forward(x: NDArray) -> tuple[NDArray, Saved]:
 def backward(dy: NDArray, saved: Saved) -> NDArray:
     """Returns dx (..., 2F)."""
     flat = rows(saved.x)
-    dx = np.empty_like(flat)
+    dx = aligned.empty(flat.shape, flat.dtype)
     _backward(rows(dy), flat, dx)
     return dx.reshape(saved.x.shape)
 

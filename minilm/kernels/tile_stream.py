@@ -20,9 +20,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from minilm.kernels.bfloat16 import TILE, words_at
+from minilm.kernels.bfloat16 import TILE
 from minilm.kernels.bfloat16_tiles import CAN_AMX
-from minilm.kernels.vectors import constant, emitted
+from minilm.kernels.vectors import constant, element_at, emitted
 
 __all__ = ["stream_1", "stream_2", "vectors_1", "vectors_4"]
 
@@ -150,12 +150,12 @@ def _stream(n_tiles: int) -> Any:
                 return context.get_dummy_value()
             a, a0, b, b0, n_steps, c = arguments
             kinds = signature.args
-            left = words_at(context, builder, kinds[0], a, a0)
+            left = element_at(context, builder, kinds[0], a, a0)
             apart = builder.mul(n_steps, constant(int(TILE)))
             lefts = [left, builder.gep(left, [apart])][:n_tiles]
             emit = _Stream(builder)
-            emit.multiply(lefts, words_at(context, builder, kinds[2], b, b0), n_steps)
-            target = words_at(context, builder, kinds[5], c, constant(0))
+            emit.multiply(lefts, element_at(context, builder, kinds[2], b, b0), n_steps)
+            target = element_at(context, builder, kinds[5], c, constant(0))
             for i in range(n_tiles):
                 for j in range(2):
                     place = builder.gep(target, [constant(512 * i + 16 * j)])
@@ -176,14 +176,14 @@ def _vectors(n: int) -> Any:
                 return context.get_dummy_value()
             a, a_row, n_rows, b, b0, n_steps, c = arguments
             kinds = signature.args
-            first = words_at(context, builder, kinds[0], a, constant(0))
+            first = element_at(context, builder, kinds[0], a, constant(0))
             last, rows = builder.sub(n_rows, constant(1)), []
             for r in range(n):
                 inside = builder.icmp_signed("<", constant(r), n_rows)
                 row = builder.select(inside, constant(r), last)
                 rows.append(builder.gep(first, [builder.mul(row, a_row)]))
-            emit, place = _Stream(builder), words_at(context, builder, kinds[3], b, b0)
-            target = words_at(context, builder, kinds[6], c, constant(0))
+            emit, place = _Stream(builder), element_at(context, builder, kinds[3], b, b0)
+            target = element_at(context, builder, kinds[6], c, constant(0))
             for i, total in enumerate(emit.by_vectors(rows, place, n_steps)):
                 to = builder.bitcast(builder.gep(target, [constant(16 * i)]), _REALS.as_pointer())
                 builder.store(total, to, align=4)

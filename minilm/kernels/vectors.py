@@ -22,6 +22,7 @@ __all__ = [
     "Emitter",
     "copy_8",
     "dot",
+    "element_at",
     "emitted",
     "has",
     "largest",
@@ -65,6 +66,12 @@ def constant(value: int) -> ir.Constant:
     return ir.Constant(_INDEX, value)
 
 
+def element_at(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> Any:
+    """Where an element of an array with one axis lies."""
+    data = cgutils.create_struct_proxy(kind)(context, builder, value=array).data
+    return builder.gep(data, [offset])
+
+
 class Emitter:
     """Emits vector instructions for arrays of one type."""
 
@@ -77,8 +84,7 @@ class Emitter:
 
     def at(self, kind: Any, array: Any, offset: Any) -> Any:
         """The address of an element."""
-        data = cgutils.create_struct_proxy(kind)(self.context, self.builder, value=array).data
-        return self.builder.gep(data, [offset])
+        return element_at(self.context, self.builder, kind, array, offset)
 
     def load(self, address: Any, j: int = 0) -> Any:
         """The j-th vector from an address on."""

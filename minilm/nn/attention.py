@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
-from minilm import rng
+from minilm import aligned, rng
 from minilm.backend import ops
 from minilm.nn.dropout import Dropout
 from minilm.nn.layer import Layer
@@ -179,7 +178,7 @@ class Attention(Layer):
         if self.tapped("scores") or self.tapped("weights"):
             dscores, dweights = matrices_backward(dy, saved.attention)
             self.tap_gradients(weights=dweights, scores=dscores)
-        dqkv = np.empty((B, T, (H + 2 * K) * D), dy.dtype)
+        dqkv = aligned.empty((B, T, (H + 2 * K) * D), dy.dtype)
         views = self._heads(dqkv)
         dq, dk, dv = ops.attention.backward(dy, saved.attention, out=views)
         self.tap_gradients(value=dv, key=dk, query=dq)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from minilm import rng
+from minilm import aligned, rng
 from minilm.backend import ops
 
 __all__ = ["Constant", "Initialiser", "Normal", "Parameter", "Parameters", "Scope"]
@@ -163,8 +163,8 @@ class Parameters:
         self._by_name = {parameter.name: parameter for parameter in declared}
         layout = [p for p in declared if p.decay] + [p for p in declared if not p.decay]
         spans = [-(-p.size // ALIGNMENT) * ALIGNMENT for p in layout]
-        self.values: NDArray = np.zeros(sum(spans), dtype)
-        self.gradients: NDArray = np.zeros(sum(spans), dtype)
+        self.values: NDArray = aligned.zeros((sum(spans),), dtype)
+        self.gradients: NDArray = aligned.zeros((sum(spans),), dtype)
         self.n_decay = sum(span for p, span in zip(layout, spans, strict=True) if p.decay)
         self.n_parameters = sum(p.size for p in declared)
         self._start = {}

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
 from numpy.typing import NDArray
 
+from minilm import aligned
 from minilm.backend import ops
 from minilm.nn.parameters import Parameters
 from minilm.optim.config import OptimizerConfig
@@ -63,8 +63,8 @@ class AdamW:
         self.parameters = parameters
         self.config = config
         self.n_steps = n_steps
-        self.m: NDArray = np.zeros_like(parameters.values)
-        self.v: NDArray = np.zeros_like(parameters.values)
+        self.m: NDArray = aligned.zeros(parameters.values.shape, parameters.values.dtype)
+        self.v: NDArray = aligned.zeros(parameters.values.shape, parameters.values.dtype)
         self.n_updates = 0
         self._spans = spans(parameters, rates or {})
 

@@ -1,0 +1,43 @@
+"""Arrays that begin where a line of the cache does.
+
+A vector of 64 bytes that lies across two lines is loaded from both, at half the rate, and a
+register of the matrix unit (AMX) takes sixteen of them: packed factors in bfloat16 are
+multiplied at 2500 GFLOP/s a core if they begin with a line, and at 700 if not. Memory from the
+system begins 16 bytes behind one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["LINE", "empty", "zeros"]
+
+LINE = 64  # bytes
+
+
+def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
+    """`numpy.empty`, from the beginning of a line on.
+
+    Examples
+    --------
+    >>> empty((2, 3), np.float32).ctypes.data % LINE
+    0
+    """
+    return _array(np.empty, shape, dtype)
+
+
+def zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
+    """`numpy.zeros`, from the beginning of a line on."""
+    return _array(np.zeros, shape, dtype)
+
+
+def _array(make: Callable[..., NDArray], shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
+    kind = np.dtype(dtype)
+    size = math.prod(shape) * kind.itemsize
+    memory = make(size + LINE, np.uint8)
+    first = -memory.ctypes.data % LINE
+    return memory[first : first + size].view(kind).reshape(shape)
