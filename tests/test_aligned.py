@@ -11,9 +11,11 @@ from minilm.aligned import LINE
 def test_a_whole_array_begins_with_a_line(make, dtype, shape):
     for _ in range(5):  # memory from the system begins anywhere
         x = make(shape, dtype)
-        assert x.shape == shape and x.dtype == dtype
+        assert x.shape == shape
+        assert x.dtype == dtype
         assert x.size == 0 or x.ctypes.data % LINE == 0
-        assert x.flags.c_contiguous and x.flags.writeable
+        assert x.flags.c_contiguous
+        assert x.flags.writeable
 
 
 def test_zeros_are_zero_and_arrays_are_apart():

@@ -77,7 +77,7 @@ def examine() -> Facts:
     from minilm import machine
     from minilm.kernels.bfloat16_tiles import AMX, DOT, engines
     from minilm.kernels.code_cache import cache_folder
-    from minilm.kernels.vectors import BYTES
+    from minilm.kernels.processor import BYTES
 
     names = {AMX: "AMX", DOT: "AVX512-BF16"}
 

@@ -20,6 +20,7 @@ from minilm.kernels.attention_head import (
     square,
 )
 from minilm.kernels.exponential import exp, like
+from minilm.kernels.fetch import fetch_rows, reserve_rows
 from minilm.kernels.jit import helper
 from minilm.kernels.pairs import less, split
 from minilm.kernels.product import (
@@ -43,6 +44,7 @@ __all__ = ["backward_head", "pack_keys", "score_gradients"]
 def pack_keys(head, k, v):
     """What `backward_head` needs of a key head: keys and values as columns, keys as rows."""
     one, n_key = like(head.scale, 1), head.visible.size
+    fetch_rows(v, ZERO, n_key, head.size)
     return (
         pack_columns_of(k, n_key, head.size, head.scale),
         pack_columns_of(v, n_key, head.size, one),
@@ -67,6 +69,11 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
     dq_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
     for t in range(0, head.n_query, QUERIES):
         n_query = min(QUERIES, head.n_query - t)
+        following = min(QUERIES, head.n_query - t - QUERIES)
+        fetch_rows(q, t + QUERIES, following, size)
+        fetch_rows(dy, t + QUERIES, following, size)
+        fetch_rows(y, t + QUERIES, following, size)
+        reserve_rows(dq, t, n_query, size)
         copy_rows(rows_from(q, t), q_tile, n_query, size)
         copy_rows(rows_from(dy, t), dy_tile, n_query, size)
         dq_tile.data[:] = 0
@@ -82,7 +89,8 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
             for i in range(n_query):
-                score_gradients(i * KEYS, n, p, dp, r, lse[t + i], delta[i], head.scale)
+                r_row = part(r, i * KEYS if head.limit > 0 else ZERO, n)
+                score_gradients(i * KEYS, n, p, dp, r_row, lse[t + i], delta[i], head.scale)
             dk_tile, dv_tile = rows_from(dk, j0), rows_from(dv, j0)
             block = key_block(key_rows, j0, n, size)
             multiply(square(dp), block, nothing, dq_tile, n_query, size, True)
@@ -98,10 +106,10 @@ def _transposed(data):
 
 
 @helper()
-def score_gradients(first, n, p, dp, r, lse, delta, scale):
+def score_gradients(first, n, p, dp, r_row, lse, delta, scale):
     """Of one query, from `first` on: scores in p become weights p r, and products dy . v in
     dp become gradients of the scores, times scale."""
-    p_row, dp_row, r_row = part(p, first, n), part(dp, first, n), part(r, first, n)
+    p_row, dp_row = part(p, first, n), part(dp, first, n)
     # Where nothing is visible lse = -inf, and all probabilities are 0.
     high, low = split(np.inf if lse == -np.inf else lse, delta)
     low = like(delta, 0) if lse == -np.inf else low

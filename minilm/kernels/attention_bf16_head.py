@@ -23,6 +23,7 @@ from minilm.kernels.attention_head import (
 )
 from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, pack, rounded, tiles
 from minilm.kernels.bfloat16_tiles import SIDE, multiply
+from minilm.kernels.fetch import fetch_rows, reserve_rows
 from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, matrix
 from minilm.kernels.scratch import scratch, zeros
@@ -112,16 +113,20 @@ def _block_at(words, j0, n, size):
 def forward_head(head, q, k, v, y, lse, first, step, engine):
     """Sets y and lse (T,) of the query tiles first, first + step, ... of one head."""
     size, n_key, width = head.size, head.visible.size, wide(head.size)
+    fetch_rows(v, ZERO, n_key, size)
     keys, values = _pack_columns(k, n_key, size), _pack_blocks(v, n_key, size)
     nothing, ones = zeros(SIDE, np.float32), np.ones(KEYS, np.float32)
     s, r = zeros(QUERIES * KEYS, np.float32), scratch(QUERIES * KEYS, np.float32)
     q_words, p_words = _words(QUERIES, size), _words(QUERIES, KEYS)
     y_tile = scratch(QUERIES * width, np.float32)
-    m, total = scratch(QUERIES, np.float32), np.empty(QUERIES)
+    m, shrink = scratch(QUERIES, np.float32), scratch(QUERIES, np.float32)
+    total = np.empty(QUERIES)
     for t in range(first * QUERIES, head.n_query, step * QUERIES):
         n_query = min(QUERIES, head.n_query - t)
         queries = _packed(q_words, Factor(q.data, q.first + t * q.row, q.row, ONE),
                           n_query, size, True)  # fmt: skip
+        fetch_rows(q, t + QUERIES, min(QUERIES, head.n_query - t - QUERIES), size)
+        reserve_rows(y, t, n_query, size)
         y_tile[:] = 0
         m[:] = -np.inf
         total[:] = 0
@@ -131,7 +136,7 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
             _fill(queries, columns, s, ZERO, KEYS, n_query, n, False, nothing, engine)
             scale_row(part(s, ZERO, n_query * KEYS), head.scale)
             hide(s, head, t, j0, n_query, n)
-            online_softmax(s, n_query, m, total, y_tile, width, ones)
+            online_softmax(s, n_query, m, total, y_tile, width, ones, shrink)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
                 multiply_each(s, r, n_query * KEYS)
@@ -146,6 +151,7 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
 def pack_keys(head, k, v):
     """What `backward_head` needs of a key head: keys and values as columns, keys as rows."""
     n_key, size = head.visible.size, head.size
+    fetch_rows(v, ZERO, n_key, size)
     return (
         _pack_columns(k, n_key, size),
         _pack_columns(v, n_key, size),
@@ -174,6 +180,11 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed, engine):
     words = _words(QUERIES, KEYS)
     for t in range(0, head.n_query, QUERIES):
         n_query = min(QUERIES, head.n_query - t)
+        following = min(QUERIES, head.n_query - t - QUERIES)
+        fetch_rows(q, t + QUERIES, following, size)
+        fetch_rows(dy, t + QUERIES, following, size)
+        fetch_rows(y, t + QUERIES, following, size)
+        reserve_rows(dq, t, n_query, size)
         copy_rows(rows_from(q, t), q_tile, n_query, size)
         copy_rows(rows_from(dy, t), dy_tile, n_query, size)
         dq_tile.data[:] = 0
@@ -192,7 +203,8 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed, engine):
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
             for i in range(n_query):
-                score_gradients(i * KEYS, n, p, dp, r, lse[t + i], delta[i], head.scale)
+                r_row = part(r, i * KEYS if head.limit > 0 else ZERO, n)
+                score_gradients(i * KEYS, n, p, dp, r_row, lse[t + i], delta[i], head.scale)
             ds = _packed(words, Factor(dp, ZERO, KEYS, ONE), n_query, n, True)
             block = _block_at(key_rows, j0, n, size)
             _fill(ds, block, dq_tile.data, ZERO, width, n_query, size, True, nothing, engine)

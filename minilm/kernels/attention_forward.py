@@ -22,6 +22,7 @@ from minilm.kernels.attention_head import (
     square,
 )
 from minilm.kernels.exponential import exp, like
+from minilm.kernels.fetch import fetch_rows, reserve_rows
 from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, Panels, lanes, matrix, multiply, padded
 from minilm.kernels.scratch import scratch, zeros
@@ -34,13 +35,16 @@ __all__ = ["finish", "forward_head", "multiply_each", "online_softmax"]
 def forward_head(head, q, k, v, y, lse, first, step):
     """Sets y and lse (T,) of the query tiles first, first + step, ... of one head."""
     size, n_key, real = head.size, head.visible.size, q.data.dtype
+    fetch_rows(v, ZERO, n_key, size)
     keys, values = pack_columns_of(k, n_key, size, head.scale), pack_rows_of(v, n_key, size, KEYS)
     nothing, ones = zeros(padded(q.data, size) + KEYS, real), np.ones(KEYS, real)
     s, r = scratch(QUERIES * KEYS, real), scratch(QUERIES * KEYS, real)
     y_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
-    m, total = scratch(QUERIES, real), np.empty(QUERIES)
+    m, shrink, total = scratch(QUERIES, real), scratch(QUERIES, real), np.empty(QUERIES)
     for t in range(first * QUERIES, head.n_query, step * QUERIES):
         n_query = min(QUERIES, head.n_query - t)
+        fetch_rows(q, t + QUERIES, min(QUERIES, head.n_query - t - QUERIES), size)
+        reserve_rows(y, t, n_query, size)
         y_tile.data[:] = 0
         m[:] = -np.inf
         total[:] = 0
@@ -49,7 +53,7 @@ def forward_head(head, q, k, v, y, lse, first, step):
             block = Panels(keys.data, j0 * size, size)
             multiply(rows_from(q, t), block, nothing, square(s), n_query, n, False)
             hide(s, head, t, j0, n_query, n)
-            online_softmax(s, n_query, m, total, y_tile.data, size, ones)
+            online_softmax(s, n_query, m, total, y_tile.data, size, ones, shrink)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
                 multiply_each(s, r, n_query * KEYS)
@@ -60,21 +64,40 @@ def forward_head(head, q, k, v, y, lse, first, step):
 
 
 @helper()
-def online_softmax(s, n_query, m, total, y, size, ones):
-    """The scores s of further keys become exp(s - m); m, total and y are brought up to date."""
+def online_softmax(s, n_query, m, total, y, size, ones, shrink):
+    """The scores s of further keys become exp(s - m); m, total and y are brought up to date.
+
+    Loops that go through all queries, one after the other, and branch in none but rarely: the
+    processor then works at several rows at once.
+    """
     for i in range(n_query):
-        highest = largest(s, i * KEYS, KEYS // lanes(s))
-        if highest > m[i]:
-            if m[i] > -np.inf:
-                shrink = exp(m[i] - highest)
-                total[i] *= shrink
-                scale_row(part(y, i * size, size), shrink)
-            m[i] = highest
+        shrink[i] = largest(s, i * KEYS, KEYS // lanes(s))
+    if _raise(part(m, ZERO, n_query), part(shrink, ZERO, n_query)):
+        for i in range(n_query):
+            if shrink[i] != like(shrink[i], 1):
+                total[i] *= shrink[i]
+                scale_row(part(y, i * size, size), shrink[i])
     for i in range(n_query):
         # Where nothing was seen yet, -inf - 0, and not -inf + inf.
         seen = m[i] if m[i] > -np.inf else like(m[i], 0)
         _exponentials(part(s, i * KEYS, KEYS), seen)
+    for i in range(n_query):
         total[i] += dot(s, i * KEYS, ones, ZERO, KEYS // lanes(s))
+
+
+@helper()
+def _raise(m, highest):
+    """The maxima m so far become those with `highest`, in whose place stands by what earlier
+    sums shrink. Returns whether any does."""
+    n_raised = 0
+    for i in range(m.size):
+        before, one = m[i], like(m[i], 1)
+        after = highest[i] if highest[i] > before else before
+        # Where nothing was seen yet nothing was summed, and -inf - -inf is not a number.
+        lost = before - after if after > like(before, -np.inf) else like(before, 0)
+        m[i], highest[i] = after, exp(lost) if after > before else one
+        n_raised += 1 if after > before else 0
+    return n_raised > 0
 
 
 @helper()

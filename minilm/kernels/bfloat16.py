@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 
 from minilm.kernels.exponential import as_bits, as_float
 from minilm.kernels.jit import helper
+from minilm.kernels.processor import has
 from minilm.kernels.scratch import scratch
-from minilm.kernels.vectors import constant, element_at, has
+from minilm.kernels.vectors import constant, element_at
 
 __all__ = ["CAN_ROUND", "LANES", "STEP", "TILE", "Factor", "pack", "rounded", "tiles"]
 

@@ -28,7 +28,8 @@ from numba.core import cgutils
 
 from minilm.kernels.bfloat16 import CAN_ROUND, LANES, TILE
 from minilm.kernels.jit import helper
-from minilm.kernels.vectors import constant, element_at, emitted, has
+from minilm.kernels.processor import has
+from minilm.kernels.vectors import constant, element_at, emitted
 
 __all__ = ["AMX", "CAN_AMX", "DOT", "SIDE", "begin", "end", "engines", "multiply"]
 

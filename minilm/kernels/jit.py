@@ -25,6 +25,7 @@ import numba
 import numpy as np
 from numba.core import event, types
 
+from minilm.kernels import processor as processor  # before anything is compiled
 from minilm.kernels.code_cache import Cache, cached
 
 __all__ = [

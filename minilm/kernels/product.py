@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilm.kernels.jit import helper
+from minilm.kernels.processor import BYTES
 from minilm.kernels.registers import ROWS, VECTORS, tile_1, tile_2, tile_4
 from minilm.kernels.scratch import scratch, zeros
-from minilm.kernels.vectors import BYTES, copy_8, part, transpose_square
+from minilm.kernels.vectors import copy_8, part, transpose_square
 
 __all__ = [
     "Matrix",

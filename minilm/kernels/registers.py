@@ -23,7 +23,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from minilm.kernels.vectors import MANY_REGISTERS, Emitter, constant
+from minilm.kernels.processor import MANY_REGISTERS
+from minilm.kernels.vectors import Emitter, constant
 
 __all__ = ["ROWS", "VECTORS", "tile_1", "tile_2", "tile_4"]
 

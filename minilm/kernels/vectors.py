@@ -6,32 +6,26 @@ The width of a vector is that of the processor which the kernels are compiled fo
 # mypy: allow-untyped-defs
 from __future__ import annotations
 
-import functools
 from typing import Any
 
-import llvmlite.binding
-import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from minilm.kernels.processor import BYTES
+
 __all__ = [
-    "BYTES",
-    "MANY_REGISTERS",
     "Emitter",
     "copy_8",
     "dot",
     "element_at",
     "emitted",
-    "has",
     "largest",
     "memory",
     "part",
     "transpose_square",
 ]
-
-_config: Any = numba.config
 
 
 def emitted(function: Any) -> Any:
@@ -40,25 +34,6 @@ def emitted(function: Any) -> Any:
 
 
 _INT32, _INDEX = ir.IntType(32), ir.IntType(64)
-
-
-@functools.cache
-def _features() -> dict[str, bool]:
-    """What the processor can do that the kernels are compiled for."""
-    if _config.CPU_NAME is None and _config.CPU_FEATURES is None:
-        return dict(llvmlite.binding.get_host_cpu_features())
-    named = (_config.CPU_FEATURES or "").split(",")
-    return {name[1:]: True for name in named if name.startswith("+")}
-
-
-def has(name: str) -> bool:
-    """Whether the processor that the kernels are compiled for has this feature of LLVM's."""
-    return bool(_features().get(name))
-
-
-# Bytes of a vector register. AVX-512 and Arm have 32 of them, others 16.
-BYTES = 64 if has("avx512f") else 32 if has("avx2") and has("fma") else 16
-MANY_REGISTERS = BYTES == 64 or has("neon")
 
 
 def constant(value: int) -> ir.Constant:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from minilm.backend import ops
 from minilm.nn.attention import Attention, AttentionOptions, KeyValues
 from minilm.nn.layer import Layer
 from minilm.nn.mlp import MLP
@@ -98,43 +99,45 @@ class Block(Layer):
         first_key: NDArray | None = None,
     ) -> tuple[NDArray, Saved]:
         """x (B, T, C) -> y (B, T, C); the other arguments are those of `Attention`."""
+        add = ops.residual.add
         seen: dict[str, Any] = {"key": key, "cache": cache}
         seen |= {"key_mask": key_mask, "first_key": first_key}
         if self.options.wiring == "pre_norm":
             h, s_norm_1 = self.norm_1.forward(x)
             h, s_attention = self.attention.forward(h, **seen)
-            x = x + h
+            x = add(x, h)
             self.tap(middle=x)
             h, s_norm_2 = self.norm_2.forward(x)
             h, s_mlp = self.mlp.forward(h, key=key)
-            x = x + h
+            x = add(x, h)
         elif self.options.wiring == "parallel":
             h, s_norm_1 = self.norm_1.forward(x)
             a, s_attention = self.attention.forward(h, **seen)
             h, s_norm_2 = self.norm_2.forward(x)
             m, s_mlp = self.mlp.forward(h, key=key)
-            x = x + a + m
+            x = add(add(x, a), m)
         else:
             h, s_attention = self.attention.forward(x, **seen)
-            x, s_norm_1 = self.norm_1.forward(x + h)
+            x, s_norm_1 = self.norm_1.forward(add(x, h))
             h, s_mlp = self.mlp.forward(x, key=key)
-            x, s_norm_2 = self.norm_2.forward(x + h)
+            x, s_norm_2 = self.norm_2.forward(add(x, h))
         return x, Saved(s_norm_1, s_attention, s_norm_2, s_mlp)
 
     def backward(self, dx: NDArray, saved: Saved) -> NDArray:
         """The gradient of the output -> the gradient of the input, both (B, T, C)."""
+        add = ops.residual.add
         if self.options.wiring == "pre_norm":
             dh = self.mlp.backward(dx, saved.mlp)
-            dx = dx + self.norm_2.backward(dh, saved.norm_2)
+            dx = add(dx, self.norm_2.backward(dh, saved.norm_2))
             self.tap_gradients(middle=dx)
             dh = self.attention.backward(dx, saved.attention)
-            return dx + self.norm_1.backward(dh, saved.norm_1)
+            return add(dx, self.norm_1.backward(dh, saved.norm_1))
         if self.options.wiring == "parallel":
             dm = self.mlp.backward(dx, saved.mlp)
             da = self.attention.backward(dx, saved.attention)
-            dx = dx + self.norm_2.backward(dm, saved.norm_2)
-            return dx + self.norm_1.backward(da, saved.norm_1)
+            dx = add(dx, self.norm_2.backward(dm, saved.norm_2))
+            return add(dx, self.norm_1.backward(da, saved.norm_1))
         dx = self.norm_2.backward(dx, saved.norm_2)
-        dx = dx + self.mlp.backward(dx, saved.mlp)
+        dx = add(dx, self.mlp.backward(dx, saved.mlp))
         dx = self.norm_1.backward(dx, saved.norm_1)
-        return dx + self.attention.backward(dx, saved.attention)
+        return add(dx, self.attention.backward(dx, saved.attention))

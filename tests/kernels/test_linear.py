@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minilm.kernels import linear
+from minilm.kernels.processor import BYTES
 from minilm.kernels.registers import ROWS, VECTORS
-from minilm.kernels.vectors import BYTES
 
 dtypes = st.sampled_from([np.float32, np.float64])
 kinds = st.sampled_from(["rows", "columns", "neither"])

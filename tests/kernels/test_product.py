@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from minilm.kernels import product
 from minilm.kernels.jit import kernel
+from minilm.kernels.processor import BYTES
 from minilm.kernels.product import Panels, matrix, multiply, new_panels, pack, pack_columns
 from minilm.kernels.registers import ROWS, VECTORS
-from minilm.kernels.vectors import BYTES
 
 
 @kernel()

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minilm.kernels.jit import kernel
+from minilm.kernels.processor import BYTES, MANY_REGISTERS
 from minilm.kernels.registers import ROWS, VECTORS, tile_1, tile_2, tile_4
-from minilm.kernels.vectors import BYTES, MANY_REGISTERS
 
 
 @kernel()

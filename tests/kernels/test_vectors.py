@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from minilm.kernels import vectors
 from minilm.kernels.jit import kernel
-from minilm.kernels.vectors import BYTES, copy_8, dot, largest, memory, part, transpose_square
+from minilm.kernels.processor import BYTES
+from minilm.kernels.vectors import copy_8, dot, largest, memory, part, transpose_square
 
 dtypes = st.sampled_from([np.float32, np.float64])
 seeds = st.integers(0, 2**32)
