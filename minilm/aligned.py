@@ -40,4 +40,4 @@ def _array(make: Callable[..., NDArray], shape: tuple[int, ...], dtype: DTypeLik
     size = math.prod(shape) * kind.itemsize
     memory = make(size + LINE, np.uint8)
     first = -memory.ctypes.data % LINE
-    return memory[first : first + size].view(kind).reshape(shape)
+    return np.ndarray(shape, kind, memory, first)

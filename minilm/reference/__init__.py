@@ -27,9 +27,10 @@ value heads, D head size, V vocabulary, F hidden size of the MLP, N rows.
 
 Not mathematics of gradients, but under the same roof, since they too have compiled twins: the
 four steps of byte-pair encoding, `bpe_pieces`, `bpe_counting`, `bpe_training` and `bpe_encoding`;
-and of curating a corpus `words`, `word_hashes`, `repetition`, `minhash` and `union_find`. For
-generation only: `half_weights`, a linear map whose weights take half the memory. In mixed
-precision `linear_bf16` and `attention_bf16` stand for `linear` and `attention`.
+and of curating a corpus `words`, `word_hashes`, `repetition`, `minhash` and `union_find`.
+`residual` is the sum of a branch and the stream around it. For generation only: `half_weights`, a
+linear map whose weights take half the memory. In mixed precision `linear_bf16` and
+`attention_bf16` stand for `linear` and `attention`.
 
 `cases` makes small, awkward arguments for each operation, for the gradient checker.
 """

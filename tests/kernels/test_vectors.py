@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minilm.kernels import vectors
 from minilm.kernels.jit import kernel
 from minilm.kernels.processor import BYTES
 from minilm.kernels.vectors import copy_8, dot, largest, memory, part, transpose_square
@@ -158,26 +155,3 @@ def test_memory_goes_by_the_place_of_the_first_element(dtype):
         assert whole[place] == 4
         assert np.count_nonzero(whole) == 1
         assert seen.tolist() == [view.size, view.size, view.itemsize, view.itemsize]
-
-
-@pytest.mark.parametrize(
-    ("features", "n_bytes", "many"),
-    [
-        ("+avx2,+fma,+avx512f", 64, True),
-        ("+avx2,+fma,-avx512f", 32, False),
-        ("+avx2", 16, False),
-        ("+fma", 16, False),
-        ("+neon", 16, True),
-        ("", 16, False),
-    ],
-)
-def test_the_width_is_that_of_the_processor(features, n_bytes, many, monkeypatch):
-    monkeypatch.setattr(vectors._config, "CPU_NAME", "generic")
-    monkeypatch.setattr(vectors._config, "CPU_FEATURES", features)
-    there = {name[1:] for name in features.split(",") if name.startswith("+")}
-    assert vectors._features.__wrapped__() == dict.fromkeys(there, True)
-    again = importlib.util.spec_from_file_location("again", vectors.__file__)
-    module = importlib.util.module_from_spec(again)
-    again.loader.exec_module(module)
-    found = module.BYTES, module.MANY_REGISTERS
-    assert found == (n_bytes, many)
