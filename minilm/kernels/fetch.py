@@ -2,7 +2,7 @@
 
 A processor reads ahead along an axis by itself, but not from one row to the next where other
 heads' numbers lie between them. Asked for in good time, the rows are in the cache when their
-turn comes.
+turn comes: `fetch` is for rows that will be read, `reserve` for those that will be written.
 """
 
 # mypy: allow-untyped-defs
@@ -15,10 +15,9 @@ from numba import types
 from numba.core import cgutils
 
 from minilm.aligned import LINE
-from minilm.kernels.jit import helper
-from minilm.kernels.vectors import element_at, emitted
+from minilm.kernels.vectors import constant, element_at, emitted
 
-__all__ = ["fetch_rows", "reserve_rows"]
+__all__ = ["fetch", "reserve"]
 
 _READ, _WRITE = 0, 1
 _FIRST_CACHE, _SECOND_CACHE = 3, 2
@@ -26,40 +25,34 @@ _DATA = 1
 
 
 def _asking(purpose: int, cache: int) -> Any:
-    """Asks for the line that holds x[i], which need not exist."""
+    """Asks for n_rows rows of `size` numbers, the first from x[x0] on; none if n_rows < 1.
 
-    def ask(typingctx, x, i):
+    Instructions, and no loop of Numba's, which would take a second longer to compile.
+    """
+
+    def ask(typingctx, x, x0, x_row, n_rows, size):
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            place = element_at(context, builder, signature.args[0], *arguments)
-            place = builder.bitcast(place, ir.IntType(8).as_pointer())
-            word = ir.IntType(32)
-            kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
-            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-            options = [ir.Constant(word, option) for option in (purpose, cache, _DATA)]
-            builder.call(function, [place, *options])
+            x, x0, x_row, n_rows, size = arguments
+            kind, word = signature.args[0], ir.IntType(32)
+            per_line = constant(8 * LINE // kind.dtype.bitwidth)
+            n_lines = builder.sdiv(builder.add(size, builder.sub(per_line, constant(1))), per_line)
+            types_of = [ir.IntType(8).as_pointer(), word, word, word]
+            fetch = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(ir.VoidType(), types_of), "llvm.prefetch.p0i8"
+            )
+            with cgutils.for_range(builder, n_rows) as row:
+                first = builder.add(x0, builder.mul(row.index, x_row))
+                with cgutils.for_range(builder, n_lines) as line:
+                    place = builder.add(first, builder.mul(line.index, per_line))
+                    address = element_at(context, builder, kind, x, place)
+                    address = builder.bitcast(address, types_of[0])
+                    builder.call(fetch, [address, *(word(n) for n in (purpose, cache, _DATA))])
             return context.get_dummy_value()
 
-        return types.void(x, types.intp), codegen
+        whole = types.intp
+        return types.void(x, whole, whole, whole, whole), codegen
 
     return emitted(ask)
 
 
-_ask_to_read, _ask_to_write = _asking(_READ, _SECOND_CACHE), _asking(_WRITE, _FIRST_CACHE)
-
-
-@helper(apart=True)
-def fetch_rows(x, first, n_rows, size):
-    """Rows of matrix x, `size` numbers each, will be read; none if n_rows is below 1."""
-    step = LINE // x.data.itemsize
-    for i in range(first, first + n_rows):
-        for d in range(0, size, step):
-            _ask_to_read(x.data, x.first + i * x.row + d)
-
-
-@helper(apart=True)
-def reserve_rows(x, first, n_rows, size):
-    """Rows of matrix x will be written."""
-    step = LINE // x.data.itemsize
-    for i in range(first, first + n_rows):
-        for d in range(0, size, step):
-            _ask_to_write(x.data, x.first + i * x.row + d)
+fetch, reserve = _asking(_READ, _SECOND_CACHE), _asking(_WRITE, _FIRST_CACHE)
