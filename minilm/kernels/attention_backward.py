@@ -44,7 +44,7 @@ __all__ = ["backward_head", "pack_keys", "score_gradients"]
 def pack_keys(head, k, v):
     """What `backward_head` needs of a key head: keys and values as columns, keys as rows."""
     one, n_key = like(head.scale, 1), head.visible.size
-    fetch(v.data, v.first, v.row, n_key, head.size)
+    fetch(v, ZERO, n_key, head.size)
     return (
         pack_columns_of(k, n_key, head.size, head.scale),
         pack_columns_of(v, n_key, head.size, one),
@@ -70,10 +70,10 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
     for t in range(0, head.n_query, QUERIES):
         n_query = min(QUERIES, head.n_query - t)
         following = min(QUERIES, head.n_query - t - QUERIES)
-        fetch(q.data, q.first + (t + QUERIES) * q.row, q.row, following, size)
-        fetch(dy.data, dy.first + (t + QUERIES) * dy.row, dy.row, following, size)
-        fetch(y.data, y.first + (t + QUERIES) * y.row, y.row, following, size)
-        reserve(dq.data, dq.first + t * dq.row, dq.row, n_query, size)
+        fetch(q, t + QUERIES, following, size)
+        fetch(dy, t + QUERIES, following, size)
+        fetch(y, t + QUERIES, following, size)
+        reserve(dq, t, n_query, size)
         copy_rows(rows_from(q, t), q_tile, n_query, size)
         copy_rows(rows_from(dy, t), dy_tile, n_query, size)
         dq_tile.data[:] = 0

@@ -113,7 +113,7 @@ def _block_at(words, j0, n, size):
 def forward_head(head, q, k, v, y, lse, first, step, engine):
     """Sets y and lse (T,) of the query tiles first, first + step, ... of one head."""
     size, n_key, width = head.size, head.visible.size, wide(head.size)
-    fetch(v.data, v.first, v.row, n_key, size)
+    fetch(v, ZERO, n_key, size)
     keys, values = _pack_columns(k, n_key, size), _pack_blocks(v, n_key, size)
     nothing, ones = zeros(SIDE, np.float32), np.ones(KEYS, np.float32)
     s, r = zeros(QUERIES * KEYS, np.float32), scratch(QUERIES * KEYS, np.float32)
@@ -125,14 +125,8 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
         n_query = min(QUERIES, head.n_query - t)
         queries = _packed(q_words, Factor(q.data, q.first + t * q.row, q.row, ONE),
                           n_query, size, True)  # fmt: skip
-        fetch(
-            q.data,
-            q.first + (t + QUERIES) * q.row,
-            q.row,
-            min(QUERIES, head.n_query - t - QUERIES),
-            size,
-        )
-        reserve(y.data, y.first + t * y.row, y.row, n_query, size)
+        fetch(q, t + QUERIES, min(QUERIES, head.n_query - t - QUERIES), size)
+        reserve(y, t, n_query, size)
         y_tile[:] = 0
         m[:] = -np.inf
         total[:] = 0
@@ -157,7 +151,7 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
 def pack_keys(head, k, v):
     """What `backward_head` needs of a key head: keys and values as columns, keys as rows."""
     n_key, size = head.visible.size, head.size
-    fetch(v.data, v.first, v.row, n_key, size)
+    fetch(v, ZERO, n_key, size)
     return (
         _pack_columns(k, n_key, size),
         _pack_columns(v, n_key, size),
@@ -187,10 +181,10 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed, engine):
     for t in range(0, head.n_query, QUERIES):
         n_query = min(QUERIES, head.n_query - t)
         following = min(QUERIES, head.n_query - t - QUERIES)
-        fetch(q.data, q.first + (t + QUERIES) * q.row, q.row, following, size)
-        fetch(dy.data, dy.first + (t + QUERIES) * dy.row, dy.row, following, size)
-        fetch(y.data, y.first + (t + QUERIES) * y.row, y.row, following, size)
-        reserve(dq.data, dq.first + t * dq.row, dq.row, n_query, size)
+        fetch(q, t + QUERIES, following, size)
+        fetch(dy, t + QUERIES, following, size)
+        fetch(y, t + QUERIES, following, size)
+        reserve(dq, t, n_query, size)
         copy_rows(rows_from(q, t), q_tile, n_query, size)
         copy_rows(rows_from(dy, t), dy_tile, n_query, size)
         dq_tile.data[:] = 0

@@ -35,7 +35,7 @@ __all__ = ["finish", "forward_head", "multiply_each", "online_softmax"]
 def forward_head(head, q, k, v, y, lse, first, step):
     """Sets y and lse (T,) of the query tiles first, first + step, ... of one head."""
     size, n_key, real = head.size, head.visible.size, q.data.dtype
-    fetch(v.data, v.first, v.row, n_key, size)
+    fetch(v, ZERO, n_key, size)
     keys, values = pack_columns_of(k, n_key, size, head.scale), pack_rows_of(v, n_key, size, KEYS)
     nothing, ones = zeros(padded(q.data, size) + KEYS, real), np.ones(KEYS, real)
     s, r = scratch(QUERIES * KEYS, real), scratch(QUERIES * KEYS, real)
@@ -43,14 +43,8 @@ def forward_head(head, q, k, v, y, lse, first, step):
     m, shrink, total = scratch(QUERIES, real), scratch(QUERIES, real), np.empty(QUERIES)
     for t in range(first * QUERIES, head.n_query, step * QUERIES):
         n_query = min(QUERIES, head.n_query - t)
-        fetch(
-            q.data,
-            q.first + (t + QUERIES) * q.row,
-            q.row,
-            min(QUERIES, head.n_query - t - QUERIES),
-            size,
-        )
-        reserve(y.data, y.first + t * y.row, y.row, n_query, size)
+        fetch(q, t + QUERIES, min(QUERIES, head.n_query - t - QUERIES), size)
+        reserve(y, t, n_query, size)
         y_tile.data[:] = 0
         m[:] = -np.inf
         total[:] = 0

@@ -25,32 +25,33 @@ _DATA = 1
 
 
 def _asking(purpose: int, cache: int) -> Any:
-    """Asks for n_rows rows of `size` numbers, the first from x[x0] on; none if n_rows < 1.
+    """Asks for n_rows rows of a `Matrix` from the i-th on, `size` numbers each; for none if
+    n_rows is below 1.
 
     Instructions, and no loop of Numba's, which would take a second longer to compile.
     """
 
-    def ask(typingctx, x, x0, x_row, n_rows, size):
+    def ask(typingctx, x, i, n_rows, size):
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            x, x0, x_row, n_rows, size = arguments
-            kind, word = signature.args[0], ir.IntType(32)
+            x, i, n_rows, size = arguments
+            data, first, row = (builder.extract_value(x, field) for field in range(3))
+            kind, word = signature.args[0].types[0], ir.IntType(32)
             per_line = constant(8 * LINE // kind.dtype.bitwidth)
             n_lines = builder.sdiv(builder.add(size, builder.sub(per_line, constant(1))), per_line)
             types_of = [ir.IntType(8).as_pointer(), word, word, word]
             fetch = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(ir.VoidType(), types_of), "llvm.prefetch.p0i8"
             )
-            with cgutils.for_range(builder, n_rows) as row:
-                first = builder.add(x0, builder.mul(row.index, x_row))
+            with cgutils.for_range(builder, n_rows) as turn:
+                place = builder.add(first, builder.mul(builder.add(i, turn.index), row))
                 with cgutils.for_range(builder, n_lines) as line:
-                    place = builder.add(first, builder.mul(line.index, per_line))
-                    address = element_at(context, builder, kind, x, place)
+                    here = builder.add(place, builder.mul(line.index, per_line))
+                    address = element_at(context, builder, kind, data, here)
                     address = builder.bitcast(address, types_of[0])
                     builder.call(fetch, [address, *(word(n) for n in (purpose, cache, _DATA))])
             return context.get_dummy_value()
 
-        whole = types.intp
-        return types.void(x, whole, whole, whole, whole), codegen
+        return types.void(x, types.intp, types.intp, types.intp), codegen
 
     return emitted(ask)
 
