@@ -1,13 +1,15 @@
 """Causal attention, forward and backward, beside PyTorch's: ``python -m benchmarks.attention``.
 
 Ours and ``scaled_dot_product_attention``, float32, heads as views of one (B, T, 3HD) array as
-in a model, each library in a process of its own, in turn. Printed: medians in ms and their
-ratio. Needs the extra ``minilm[oracle]``.
+in a model, each library in a process of its own, in turn. Printed: medians in ms and the ratio
+in float32. Where the processor multiplies bfloat16, ours with factors rounded to it stands beside
+them. Needs the extra ``minilm[oracle]``.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import statistics
 import time
@@ -19,6 +21,7 @@ import minilm  # isort: skip  (before NumPy: it arranges the threads)
 import numpy as np
 
 from benchmarks.sides import Side, serve
+from minilm.backend import has_bf16
 
 SHAPES = ((12, 4, 64, 32), (64, 6, 256, 64), (1, 12, 1024, 64))  # B, H, T, D
 ROUNDS = 5
@@ -28,17 +31,15 @@ def _array(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def _ours(B: int, H: int, T: int, D: int) -> Callable[[], None]:
-    from minilm.kernels import attention
-
+def _ours(module: Any, B: int, H: int, T: int, D: int) -> Callable[[], None]:
     fused = _array(0, B, T, 3 * H, D).transpose(0, 2, 1, 3)
     gradients = np.empty((B, T, 3 * H, D), np.float32).transpose(0, 2, 1, 3)
     parts = [slice(0, H), slice(H, 2 * H), slice(2 * H, 3 * H)]
     dy = _array(1, B, T, H, D).transpose(0, 2, 1, 3)
 
     def step() -> None:
-        _, saved = attention.forward(*(fused[:, part] for part in parts), causal=True)
-        attention.backward(dy, saved, out=tuple(gradients[:, part] for part in parts))
+        _, saved = module.forward(*(fused[:, part] for part in parts), causal=True)
+        module.backward(dy, saved, out=tuple(gradients[:, part] for part in parts))
 
     return step
 
@@ -58,8 +59,15 @@ def _theirs(B: int, H: int, T: int, D: int) -> Callable[[], None]:
     return step
 
 
+def _step(side: str, sizes: tuple[int, ...]) -> Callable[[], None]:
+    if side == "torch":
+        return _theirs(*sizes)
+    module = "attention_bf16" if side == "minilm-bf16" else "attention"
+    return _ours(importlib.import_module(f"minilm.kernels.{module}"), *sizes)
+
+
 def _answer(side: str, shape: str) -> Callable[..., Any]:
-    step = (_ours if side == "minilm" else _theirs)(*map(int, shape.split("x")))
+    step = _step(side, tuple(map(int, shape.split("x"))))
 
     def answer(seconds: float) -> list[float]:
         times: list[float] = []
@@ -74,12 +82,14 @@ def _answer(side: str, shape: str) -> Callable[..., Any]:
 
 
 def measure(shape: tuple[int, ...], seconds: float) -> dict[str, Any]:
-    """Median milliseconds of both sides."""
+    """Median milliseconds of each side."""
     name = "x".join(map(str, shape))
     sides = {
         "minilm": Side("benchmarks.attention", "minilm", name),
         "torch": Side("benchmarks.attention", "torch", name, peer="torch"),
     }
+    if has_bf16():
+        sides["minilm-bf16"] = Side("benchmarks.attention", "minilm-bf16", name)
     times: dict[str, list[float]] = {side: [] for side in sides}
     for side in sides.values():
         side.ask(seconds=0.1)
@@ -107,9 +117,11 @@ def main() -> None:
     if options.json:
         print(json.dumps({"minilm": minilm.__version__, "rows": rows}))
         return
-    print(f"{'(B, H, T, D)':22}{'minilm ms':>11}{'torch ms':>11}{'ratio':>8}")
+    print(f"{'(B, H, T, D)':22}{'minilm ms':>11}{'torch ms':>11}{'ratio':>8}{'bf16 ms':>11}")
     for row in rows:
-        print(f"{row['shape']!s:22}{row['minilm']:11.2f}{row['torch']:11.2f}{row['ratio']:8.2f}")
+        figures = f"{row['minilm']:11.2f}{row['torch']:11.2f}{row['ratio']:8.2f}"
+        bf16 = f"{row['minilm-bf16']:11.2f}" if "minilm-bf16" in row else f"{'-':>11}"
+        print(f"{row['shape']!s:22}{figures}{bf16}")
 
 
 if __name__ == "__main__":

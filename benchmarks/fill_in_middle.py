@@ -94,10 +94,14 @@ def objective(text: Text, name: str, seed: int, config: GPTConfig, batch_size: i
     )
 
 
-def train(task: FillInMiddle, config: GPTConfig, seed: int, steps: int) -> tuple[GPT, float]:
+def train(
+    task: FillInMiddle, config: GPTConfig, seed: int, steps: int, learning_rate: float
+) -> tuple[GPT, float]:
     """A model after so many steps, and the seconds they took."""
     model = GPT(config, seed=seed)
-    settings = OptimizerConfig(learning_rate=3e-3, min_learning_rate=1e-4, warmup_steps=50)
+    settings = OptimizerConfig(
+        learning_rate=learning_rate, min_learning_rate=learning_rate / 30, warmup_steps=50
+    )
     optimizer = AdamW(model.parameters, settings, steps)
     started = time.perf_counter()
     for step in range(steps):
@@ -172,7 +176,9 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         for name in options.objectives:
             task = objective(text, name, seed, config, options.batch_size)
             with backend.computing(options.precision):
-                model, seconds = train(task, config, seed, options.steps)
+                model, seconds = train(
+                    task, config, seed, options.steps, options.learning_rate
+                )
             row = {"objective": name, "seed": seed, "steps": options.steps, "seconds": seconds}
             rows.append(row | judge(text, task, name, model))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
@@ -205,6 +211,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--objectives", choices=OBJECTIVES, nargs="+", default=OBJECTIVES)
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--block-size", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)

@@ -125,7 +125,8 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
         n_query = min(QUERIES, head.n_query - t)
         queries = _packed(q_words, Factor(q.data, q.first + t * q.row, q.row, ONE),
                           n_query, size, True)  # fmt: skip
-        fetch(q, t + QUERIES, min(QUERIES, head.n_query - t - QUERIES), size)
+        following = min(QUERIES, head.n_query - t - QUERIES)
+        fetch(q, t + QUERIES, following, size)
         reserve(y, t, n_query, size)
         y_tile[:] = 0
         m[:] = -np.inf

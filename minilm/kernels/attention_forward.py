@@ -43,7 +43,8 @@ def forward_head(head, q, k, v, y, lse, first, step):
     m, shrink, total = scratch(QUERIES, real), scratch(QUERIES, real), np.empty(QUERIES)
     for t in range(first * QUERIES, head.n_query, step * QUERIES):
         n_query = min(QUERIES, head.n_query - t)
-        fetch(q, t + QUERIES, min(QUERIES, head.n_query - t - QUERIES), size)
+        following = min(QUERIES, head.n_query - t - QUERIES)
+        fetch(q, t + QUERIES, following, size)
         reserve(y, t, n_query, size)
         y_tile.data[:] = 0
         m[:] = -np.inf

@@ -18,7 +18,6 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from minilm import aligned
 from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, pack, tiles
 from minilm.kernels.bfloat16_tiles import SIDE, begin, end, multiply
 from minilm.kernels.jit import helper, kernel
@@ -52,7 +51,7 @@ def product(
         if not accumulate:
             c[:] = 0 if start is None else start
         return
-    first = aligned.zeros((n + int(SIDE),), np.float32)
+    first = np.zeros((n + int(SIDE),), np.float32)
     if start is not None:
         first[:n] = start
     run, grid = _product.sized(m * n * size), (1, 1)

@@ -26,7 +26,6 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from minilm import aligned
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
@@ -63,7 +62,7 @@ def product(x: NDArray, weight: NDArray, y: NDArray, bias: NDArray | None = None
     x and y are C-contiguous and of one dtype; the weight has that or is uint16, bfloat16.
     """
     size, n = weight.shape
-    start = aligned.zeros((n,), x.dtype)
+    start = np.zeros((n,), x.dtype)
     if bias is not None:
         start[:] = bias
     x, weight = plain(x), plain(weight)

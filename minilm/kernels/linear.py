@@ -92,7 +92,7 @@ def product(
         return
     (m, size), n = a.shape, b.shape[1]
     n_lanes = BYTES // a.itemsize
-    first = aligned.zeros((n + VECTORS * n_lanes,), a.dtype)
+    first = np.zeros((n + VECTORS * n_lanes,), a.dtype)
     if start is not None:
         first[:n] = start
     run, grid = _product.sized(m * n * size), (1, 1)

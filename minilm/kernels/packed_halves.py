@@ -90,11 +90,11 @@ def product(
     """y (N, O) = x (N, I) @ weight (I, O) + bias (O,); x and y C-contiguous."""
     if y.size == 0:
         return
-    start = aligned.zeros(y.shape[1:], np.float32) if bias is None else np.ascontiguousarray(bias)
+    start = np.zeros(y.shape[1:], np.float32) if bias is None else np.ascontiguousarray(bias)
     threads = numba.get_num_threads()
     if len(x) <= _FEW:
         n_padded = -(-x.shape[1] // int(STEP)) * int(STEP)
-        padded = aligned.zeros((len(x), n_padded), np.float32)
+        padded = np.zeros((len(x), n_padded), np.float32)
         padded[:, : x.shape[1]] = x
         _multiply_few.sized(len(weight.words))(padded, weight.words, plain(start), y, threads)
         return
