@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
 from minilm.kernels.processor import BYTES
 from minilm.kernels.registers import ROWS, VECTORS, tile_1, tile_2, tile_4
@@ -43,6 +44,7 @@ __all__ = [
 
 # Whole numbers of NumPy: for a bare constant Numba compiles a helper once more.
 ZERO, ONE = np.int64(0), np.int64(1)
+AHEAD = np.int64(12)
 M_BLOCK, N_BLOCK, K_BLOCK = np.int64(170 * ROWS), np.int64(128), np.int64(768)
 # Products summed in one chain: the longer, the more it rounds. An end costs a fiftieth.
 CHAIN = np.int64(128)
@@ -111,7 +113,9 @@ def pack(b, panels, n_rows, n_columns):
         width = panel_width(panels.data, n_columns - j)
         to, n = panels.first + j * panels.size, min(width, n_columns - j)
         if b.column == 1:
+            ahead = Matrix(b.data, b.first + j, b.row, ONE, ZERO)
             for k in range(n_rows):
+                fetch(ahead, k + AHEAD, ONE if k + AHEAD < n_rows else ZERO, n)
                 source = part(b.data, b.first + k * b.row + j, n)
                 row = part(panels.data, to + k * width, n)
                 for i in range(n):
@@ -154,7 +158,9 @@ def pack_columns(a, packed, n_rows, size):
     tile = ROWS * size + 2
     for first in range(0, n_rows, 8 * ROWS):
         last = min(first + 8 * ROWS, n_rows - 7)
+        ahead = Matrix(a.data, a.first + first, a.column, ONE, ZERO)
         for k in range(size):
+            fetch(ahead, k + AHEAD, ONE if k + AHEAD < size else ZERO, last - first)
             source, target = a.first + k * a.column, k * ROWS
             for i in range(first, last, ROWS):
                 copy_8(a.data, source + i, packed, i // ROWS * tile + target)
@@ -182,6 +188,7 @@ def multiply(a, b, start, c, n_rows, n_columns, accumulate):
             rows = Matrix(a.data, a.first + i * a.tile, a.row, a.column, a.tile)
             to = Matrix(c.data, c.first + i * c.tile + j, c.row, ONE, ZERO)
             if n == width:
+                reserve(to, ZERO, m, width)
                 _tile(rows, panel, start, j, to, width, m, accumulate)
             else:
                 tile = Matrix(edge.data, edge.first, width, ONE, ZERO)
