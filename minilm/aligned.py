@@ -17,27 +17,30 @@ from numpy.typing import DTypeLike, NDArray
 __all__ = ["LINE", "empty", "zeros"]
 
 LINE = 64  # bytes
+WORTH = 16_384  # bytes: to align takes 2 us, which so few do not give back
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
-    """`numpy.empty`, from the beginning of a line on.
+    """`numpy.empty`, from the beginning of a line on if it has `WORTH` bytes.
 
     Examples
     --------
-    >>> empty((2, 3), np.float32).ctypes.data % LINE
+    >>> empty((64, 64), np.float32).ctypes.data % LINE
     0
     """
     return _array(np.empty, shape, dtype)
 
 
 def zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
-    """`numpy.zeros`, from the beginning of a line on."""
+    """`numpy.zeros`, from the beginning of a line on if it has `WORTH` bytes."""
     return _array(np.zeros, shape, dtype)
 
 
 def _array(make: Callable[..., NDArray], shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
     kind = np.dtype(dtype)
     size = math.prod(shape) * kind.itemsize
+    if size < WORTH:
+        return make(shape, kind)
     memory = make(size + LINE, np.uint8)
     first = -memory.ctypes.data % LINE
     return np.ndarray(shape, kind, memory, first)

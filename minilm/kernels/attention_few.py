@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from minilm.kernels.exponential import exp, like
+from minilm.kernels.fetch import fetch
 from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, lanes
 from minilm.kernels.scratch import scratch
@@ -32,7 +33,8 @@ def forward_few(head, q, k, v, y, lse):
         n_keys = head.visible.size
         if head.causal:
             n_keys = max(0, min(n_keys, t + 1 + n_keys - head.n_query))
-        m = _scores(s, part(q.data, q.first + t * q.row, head.size), k, head, head.first[t], n_keys)
+        query = part(q.data, q.first + t * q.row, head.size)
+        m = _scores(s, query, k, v, head, head.first[t], n_keys)
         target = part(y.data, y.first + t * y.row, head.size)
         target[:] = 0
         for j in range(n_keys):
@@ -56,12 +58,15 @@ def forward_few(head, q, k, v, y, lse):
 
 
 @helper()
-def _scores(s, q, k, head, first, n_keys):
-    """The scores of one query, and the largest, or 0 if it may see no key."""
+def _scores(s, q, k, v, head, first, n_keys):
+    """The scores of one query, and the largest, or 0 if it may see no key.
+
+    Meanwhile it asks for the values, whose turn is next."""
     m, vectors = like(head.scale, -np.inf), head.size // lanes(s)
     whole = vectors * lanes(s) == head.size
     for j in range(0, n_keys if whole else ZERO, WIDTH):
         n, at = min(np.int64(WIDTH), n_keys - j), k.first + j * k.row
+        fetch(v, j, n, head.size)
         across_1(q, ZERO, ZERO, ONE, k.data, at, k.row, n, vectors, s, j, ZERO)
     for j in range(n_keys):
         if not head.visible[j] or j < first:

@@ -69,6 +69,8 @@ def plain(x: NDArray, dtype: DTypeLike | None = None) -> NDArray:
     >>> plain(x.T).base is x, plain(x[:, ::-1]).strides
     (True, (24, 8))
     """
+    if x.flags.carray and (dtype is None or x.dtype == dtype):  # as most are
+        return x
     size = x.itemsize
     regular = (
         x.flags.aligned and x.flags.writeable and all(s >= 0 and s % size == 0 for s in x.strides)

@@ -8,7 +8,8 @@
 
 A packed block of b stays in the second-level cache for all rows of a. Rows of a are read
 where they lie; if a is transposed they are packed too, or each number would cost a cache
-line.
+line. A tile of c is asked for before its sums begin, and rows before they are packed: in a
+small model's step all of them have left the cache since they were last used.
 
 Source: Goto and van de Geijn (2008), as in `registers`.
 """
@@ -44,10 +45,10 @@ __all__ = [
 
 # Whole numbers of NumPy: for a bare constant Numba compiles a helper once more.
 ZERO, ONE = np.int64(0), np.int64(1)
-AHEAD = np.int64(12)
 M_BLOCK, N_BLOCK, K_BLOCK = np.int64(170 * ROWS), np.int64(128), np.int64(768)
 # Products summed in one chain: the longer, the more it rounds. An end costs a fiftieth.
 CHAIN = np.int64(128)
+AHEAD = np.int64(12)  # rows that are asked for before they are packed
 
 
 class Matrix(NamedTuple):
