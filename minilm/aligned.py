@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["LINE", "empty", "zeros"]
+__all__ = ["LINE", "WORTH", "empty", "zeros"]
 
 LINE = 64  # bytes
 WORTH = 16_384  # bytes: to align takes 2 us, which so few do not give back
