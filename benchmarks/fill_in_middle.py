@@ -176,9 +176,7 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         for name in options.objectives:
             task = objective(text, name, seed, config, options.batch_size)
             with backend.computing(options.precision):
-                model, seconds = train(
-                    task, config, seed, options.steps, options.learning_rate
-                )
+                model, seconds = train(task, config, seed, options.steps, options.learning_rate)
             row = {"objective": name, "seed": seed, "steps": options.steps, "seconds": seconds}
             rows.append(row | judge(text, task, name, model))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
