@@ -10,10 +10,9 @@ files, which neither has seen:
     middles         bits per byte of the middle of a window cut at two characters. The model
                     of next tokens has the prefix; the other has prefix and suffix.
     by prefix       the same, both with the prefix only
-    lines           of 1 to 12 characters missing within a line, the share that greedy
-                    decoding writes first
-    and stops       the share after which it also stops, which the model of next tokens has
-                    no way to do
+    restored        of 1 to 12 characters missing within a line, the share that greedy
+                    decoding restores exactly; either model ends where `generation.meeting`
+                    finds that it meets the suffix
 
 Seeds differ in initial parameters and in the windows drawn: how far their figures lie apart
 is what chance does.
@@ -37,6 +36,7 @@ from numpy.typing import NDArray
 
 from minilm import corpus, rng, tokenizers
 from minilm.generation.infilling import fill
+from minilm.generation.meeting import Meeting
 from minilm.generation.pretrained import Pretrained
 from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
@@ -48,11 +48,12 @@ from minilm.optim.adamw import AdamW
 from minilm.optim.config import OptimizerConfig
 
 OBJECTIVES = ("next_token", "fill_in_middle")
-FIGURES = ("left_to_right", "middles", "by_prefix", "lines", "stops")
+FIGURES = ("left_to_right", "middles", "by_prefix", "restored")
 VOCABULARY = 2048
 WINDOWS = 400  # of held-out text, and holes in it
 LINES = 300
 LONGEST = 12  # characters missing within a line
+LONGEST_TRIED = 60  # tokens
 AROUND = 300  # characters shown on each side of it
 
 
@@ -131,14 +132,16 @@ def holes_in_lines(text: Text, n: int = LINES) -> list[Cut]:
     return found
 
 
-def restored(model: Pretrained, hole: Cut, *, both: bool) -> tuple[bool, bool]:
-    """Whether greedy decoding begins with the middle, and whether that is all it writes."""
-    most = len(hole.middle.encode()) + 1  # a token is a byte at least, and one to stop
+def restored(model: Pretrained, hole: Cut, *, both: bool) -> bool:
+    """Whether greedy decoding fills the hole with just what was there."""
     if both:
-        written = "".join(fill(model, hole.prefix, hole.suffix, max_tokens=most, temperature=0))
-        return written.startswith(hole.middle), written == hole.middle
-    written = model.generate(hole.prefix, max_tokens=most, temperature=0)
-    return written.startswith(hole.middle), False
+        pieces = fill(model, hole.prefix, hole.suffix, max_tokens=LONGEST_TRIED, temperature=0)
+        return "".join(pieces) == hole.middle
+    meeting = Meeting(model, hole.prefix, hole.suffix)
+    for piece in model.stream(hole.prefix, max_tokens=LONGEST_TRIED, temperature=0):
+        if meeting.feed(piece):
+            break
+    return meeting.middle == hole.middle
 
 
 def judge(text: Text, task: FillInMiddle, name: str, model: GPT) -> dict[str, float]:
@@ -155,8 +158,7 @@ def judge(text: Text, task: FillInMiddle, name: str, model: GPT) -> dict[str, fl
         "left_to_right": plain["val_bpb"],
         "middles": float(nats.sum() / n_bits),
         "by_prefix": float(by_prefix.sum() / n_bits),
-        "lines": statistics.mean(hit for hit, _ in hits),
-        "stops": statistics.mean(stopped for _, stopped in hits),
+        "restored": statistics.mean(hits),
     }
 
 
@@ -186,7 +188,7 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows, and for each objective the mean."""
     head = f"{'':16}{'seed':>6}{'left to right':>16}{'middles':>10}{'by prefix':>11}"
-    lines = [f"{head}{'lines':>8}{'and stops':>11}"]
+    lines = [f"{head}{'restored':>10}"]
     for name in OBJECTIVES:
         mine = [row for row in rows if row["objective"] == name]
         if not mine:
@@ -194,7 +196,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         means = {key: statistics.mean(row[key] for row in mine) for key in FIGURES}
         for row in [*mine, {"objective": name, "seed": "mean", **means}]:
             figures = f"{row['left_to_right']:16.4f}{row['middles']:10.4f}{row['by_prefix']:11.4f}"
-            figures += f"{row['lines']:8.1%}{row['stops']:11.1%}"
+            figures += f"{row['restored']:10.1%}"
             lines.append(f"{name:16}{row['seed']!s:>6}{figures}")
     return "\n".join(lines)
 

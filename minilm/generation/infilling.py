@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from minilm import rng
 from minilm.errors import MinilmError
 from minilm.generation.generate import generate
+from minilm.generation.meeting import Meeting
 from minilm.generation.pretrained import Pretrained
 from minilm.objectives.middle import Cut, Marks, Parts, encode
 from minilm.tokenizers import StreamDecoder
@@ -36,10 +37,12 @@ def fill(
     top_p: float | None = None,
     seed: int = 0,
 ) -> Iterator[str]:
-    """Yield what belongs between `prefix` and `suffix`, piece by piece, never half a character.
+    """Yield what belongs between `prefix` and `suffix`, never half a character.
 
-    It ends where the model says that the middle has met the suffix, or after `max_tokens`
-    tokens, or where its context is full; the latter two are told in `model.notes`.
+    It ends where the model says so, by the end-of-text token, or else where it most probably
+    meets the suffix: see `minilm.generation.meeting`. That is known only when more has been
+    written, up to `max_tokens` tokens or the end of the context, so it is yielded as a whole.
+    Without a suffix it comes piece by piece.
 
     Parameters
     ----------
@@ -85,7 +88,9 @@ def fill(
         top_k=top_k,
         top_p=top_p,
     )
-    return _text(model, tokens, marks.end, most)
+    if not suffix:
+        return _streamed(model, tokens, marks.end)
+    return _met(model, tokens, marks.end, Meeting(model, prefix, suffix), most)
 
 
 def fitted_sides(parts: Parts, room: int, wanted: int) -> Parts:
@@ -113,17 +118,32 @@ def _last(ids: NDArray, n: int) -> NDArray:
     return ids[len(ids) - n :]
 
 
-def _text(model: Pretrained, tokens: Iterator[int], end: int, most: int) -> Iterator[str]:
+def _streamed(model: Pretrained, tokens: Iterator[int], end: int) -> Iterator[str]:
+    """The text of the tokens before `end`, piece by piece."""
     decoder = StreamDecoder(model.tokenizer)
     for token in tokens:
         if token == end:
             break
         if piece := decoder.feed([token]):
             yield piece
-    else:
-        model.notes.append(
-            f"the middle was cut off after {most} tokens, before it had met the suffix; allow "
-            "more, or give shorter sides"
-        )
     if piece := decoder.flush():
         yield piece
+
+
+def _met(
+    model: Pretrained, tokens: Iterator[int], end: int, meeting: Meeting, most: int
+) -> Iterator[str]:
+    """The text of the tokens before `end`, or else of those before they meet the suffix."""
+    decoder = StreamDecoder(model.tokenizer)
+    for token in tokens:
+        if token == end:
+            yield meeting.written + decoder.flush()
+            return
+        piece = decoder.feed([token])
+        if piece and meeting.feed(piece):
+            break
+    else:
+        model.notes.append(
+            f"no middle of more than {most} tokens was tried; allow more, or give shorter sides"
+        )
+    yield meeting.middle

@@ -26,7 +26,7 @@ from minilm.objectives.middle import Cut, Marks, Parts, encode
 from minilm.objectives.token_loss import negative_log_likelihood
 from minilm.tokenizers.base import Tokenizer
 
-__all__ = ["Hole", "middle_metrics", "middle_nats"]
+__all__ = ["Hole", "middle_metrics", "middle_nats", "sequence_nats"]
 
 
 class Hole(NamedTuple):
@@ -61,7 +61,6 @@ def middle_nats(
     marks : Marks or None
         None: the model sees the prefix only.
     """
-    nats = np.zeros(len(holes))
     sequences = []
     for hole in holes:
         prompt = hole.prompt(marks)
@@ -69,7 +68,18 @@ def middle_nats(
         targets = np.append(tokens[1:], IGNORED)
         targets[: max(0, len(prompt) - 1)] = IGNORED
         sequences.append((tokens, targets))
-    order = sorted(range(len(holes)), key=lambda i: len(sequences[i][0]))
+    return sequence_nats(model, sequences, batch_size)
+
+
+def sequence_nats(
+    model: GPT, sequences: Sequence[tuple[NDArray, NDArray]], batch_size: int = 16
+) -> NDArray:
+    """-log p of the targets of each sequence together, in nats: (len(sequences),).
+
+    A sequence is tokens (T,) and as many targets; those that are IGNORED are not scored.
+    """
+    nats = np.zeros(len(sequences))
+    order = sorted(range(len(sequences)), key=lambda i: len(sequences[i][0]))
     for start in range(0, len(order), batch_size):
         group = order[start : start + batch_size]
         longest = len(sequences[group[-1]][0])

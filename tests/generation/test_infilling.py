@@ -9,6 +9,7 @@ from minilm import rng
 from minilm.errors import MinilmError
 from minilm.generation.generate import generate
 from minilm.generation.infilling import fill, fitted_sides
+from minilm.generation.meeting import Meeting
 from minilm.generation.pretrained import Pretrained
 from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
@@ -21,7 +22,9 @@ MARKS = Marks.of(TOKENIZER)
 
 
 def _pretrained(block_size: int = 32) -> Pretrained:
-    config = GPTConfig(vocab_size=261, block_size=block_size, n_layer=1, n_head=2, n_embd=8)
+    config = GPTConfig(
+        vocab_size=TOKENIZER.vocab_size, block_size=block_size, n_layer=1, n_head=2, n_embd=8
+    )
     model = GPT(config, dtype=np.float64)
     model.parameters.values += rng.generator(0, 0, "test").normal(
         0, 0.5, model.parameters.values.shape
@@ -55,25 +58,45 @@ def test_the_prompt_is_the_published_form_with_the_suffix_first(
 def test_it_ends_where_the_model_ends_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _pretrained()
     _always(model, monkeypatch, *"né".encode(), MARKS.end, ord("x"))
-    assert list(fill(model, "ab", "cd", max_tokens=9)) == ["n", "é"]
+    assert list(fill(model, "ab", "cdcdcdcd", max_tokens=9)) == ["né"]
+    assert list(fill(model, "ab", "", max_tokens=9)) == ["n", "é"]
     assert model.notes == []
 
 
-def test_a_middle_that_does_not_end_is_cut_off_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_middle_that_does_not_end_is_cut_where_it_meets_the_suffix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = _pretrained()
+    _always(model, monkeypatch, *b"xyz", ord("x"))
+    met = Meeting(model, "ab", "cd")
+    enough = [met.feed(letter) for letter in "xyzxxxxxxxxxxxxxxxxx"]
+    assert enough[-1]
+    assert "".join(fill(model, "ab", "cd", max_tokens=20)) == met.middle
+    assert model.notes == []
+
+
+def test_a_search_that_was_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _pretrained()
     _always(model, monkeypatch, ord("x"))
-    assert "".join(fill(model, "ab", "cd", max_tokens=5)) == "xxxxx"
-    assert "cut off after 5 tokens" in model.notes[0]
+    monkeypatch.setattr(Meeting, "feed", lambda self, piece: _append(self, piece))
+    assert "".join(fill(model, "ab", "cd", max_tokens=5)) == ""
+    assert "no middle of more than 5 tokens was tried" in model.notes[0]
     # 32 places less three marks and four tokens, and one token more than is read.
-    assert "".join(fill(model, "ab", "cd", max_tokens=500)) == "x" * 26
+    "".join(fill(model, "ab", "cd", max_tokens=500))
+    assert "more than 26 tokens" in model.notes[1]
+
+
+def _append(meeting: Meeting, piece: str) -> bool:
+    meeting.written += piece
+    return False
 
 
 def test_all_of_the_middle_stays_in_sight() -> None:
     # The window of plain generation would slide: here each token is what it would be if the
     # whole prompt were run again.
     model = _pretrained()
-    text = "".join(fill(model, "ab", "cd", max_tokens=500, temperature=0))
-    prompt = [MARKS.prefix, MARKS.suffix, *b"cd", MARKS.middle, *b"ab"]
+    text = "".join(fill(model, "abcd", "", max_tokens=500, temperature=0))
+    prompt = [MARKS.prefix, MARKS.suffix, MARKS.middle, *b"abcd"]
     tokens = list(prompt)
     while len(tokens) <= 32:
         logits, _ = model.model.forward(np.array([tokens]))
@@ -87,9 +110,9 @@ def test_all_of_the_middle_stays_in_sight() -> None:
 
 def test_the_same_seed_gives_the_same_middle() -> None:
     model = _pretrained()
-    one = "".join(fill(model, "a", "b", seed=3, temperature=1.0))
-    assert one == "".join(fill(model, "a", "b", seed=3, temperature=1.0))
-    assert one != "".join(fill(model, "a", "b", seed=4, temperature=1.0))
+    one = "".join(fill(model, "a", "", seed=3, temperature=1.0))
+    assert one == "".join(fill(model, "a", "", seed=3, temperature=1.0))
+    assert one != "".join(fill(model, "a", "", seed=4, temperature=1.0))
 
 
 def test_sides_that_are_too_long_lose_their_far_ends(monkeypatch: pytest.MonkeyPatch) -> None:
