@@ -66,7 +66,7 @@ class Bench:
         print(f"minilm {minilm.__version__} on {machine.processor()}, {machine.threads()} cores\n")
         for name, row in found.items():
             of = f"{share(row['share'])} of {row['of']}" if "share" in row else ""
-            print(f"  {name:30} {count(row['value']):>8} {row['unit']:12} {of}".rstrip())
+            print(f"  {name:30} {count(row['value']):>8} {row['unit']:9} {of}".rstrip())
         return 0
 
 

@@ -8,7 +8,8 @@ the one is taken with which
     prefix + written[:end] + suffix
 
 is most probable. The search ends by itself: no longer middle can be better once the prefix and
-what is written are, without the suffix, less probable than the best whole.
+what is written are, without the suffix, less probable than the best whole. An empty middle is
+not tried: who leaves a hole misses something, and the model may still say that it does not.
 
 Of long sides only what is near the hole counts.
 """
@@ -52,20 +53,17 @@ class Meeting:
         first = Marks.of(model.tokenizer).end
         self._start = [first] if self._before == prefix else []
         self._end, self._least = 0, math.inf
-        self._try([0])
 
     @property
     def middle(self) -> str:
-        """The best middle so far."""
+        """The best middle so far: of one character at least, if there is room to try one."""
         return self.written[: self._end]
 
     def feed(self, piece: str) -> bool:
         """Take what was written next; returns whether nothing longer can be better."""
         n = len(self.written)
         self.written += piece
-        return self._try(range(n + 1, n + 1 + len(piece)))
-
-    def _try(self, ends: range | list[int]) -> bool:
+        ends = range(n + 1, n + 1 + len(piece))
         texts = [self._before + self.written[:end] + self._after for end in ends]
         texts.append(self._before + self.written)
         ids = [self._ids(text) for text in texts]
