@@ -144,6 +144,6 @@ def _met(
             break
     else:
         model.notes.append(
-            f"no middle of more than {most} tokens was tried; allow more, or give shorter sides"
+            f"no longer middle was tried (max_tokens {most}); allow more, or give shorter sides"
         )
     yield meeting.middle

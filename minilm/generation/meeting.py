@@ -8,7 +8,7 @@ the one is taken with which
     prefix + written[:end] + suffix
 
 is most probable. The search ends by itself: no longer middle can be better once the prefix and
-what is written are, without the suffix, less probable than the best whole. An empty middle is
+what is written are, without the suffix, less probable than the best whole. A blank middle is
 not tried: who leaves a hole misses something, and the model may still say that it does not.
 
 Of long sides only what is near the hole counts.
@@ -56,14 +56,14 @@ class Meeting:
 
     @property
     def middle(self) -> str:
-        """The best middle so far: of one character at least, if there is room to try one."""
+        """The best middle so far; empty as long as only blanks were fed."""
         return self.written[: self._end]
 
     def feed(self, piece: str) -> bool:
         """Take what was written next; returns whether nothing longer can be better."""
         n = len(self.written)
         self.written += piece
-        ends = range(n + 1, n + 1 + len(piece))
+        ends = [end for end in range(n + 1, n + 1 + len(piece)) if self.written[:end].strip()]
         texts = [self._before + self.written[:end] + self._after for end in ends]
         texts.append(self._before + self.written)
         ids = [self._ids(text) for text in texts]

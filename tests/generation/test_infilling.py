@@ -80,10 +80,10 @@ def test_a_search_that_was_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) ->
     _always(model, monkeypatch, ord("x"))
     monkeypatch.setattr(Meeting, "feed", lambda self, piece: _append(self, piece))
     assert "".join(fill(model, "ab", "cd", max_tokens=5)) == ""
-    assert "no middle of more than 5 tokens was tried" in model.notes[0]
+    assert "no longer middle was tried (max_tokens 5)" in model.notes[0]
     # 32 places less three marks and four tokens, and one token more than is read.
     "".join(fill(model, "ab", "cd", max_tokens=500))
-    assert "more than 26 tokens" in model.notes[1]
+    assert "(max_tokens 26)" in model.notes[1]
 
 
 def _append(meeting: Meeting, piece: str) -> bool:
