@@ -8,6 +8,8 @@ The arrays are allocated once; a forward pass appends to them.
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,9 @@ class _LayerCache:
     """One layer's keys and values, (B, K, S, D) each."""
 
     def __init__(self, owner: Cache, keys: NDArray, values: NDArray) -> None:
-        self._owner = owner
+        # Not the owner itself: in a circle both would stay until Python looks for circles, and
+        # it does not know how large they are.
+        self._owner = weakref.proxy(owner)
         self._keys = keys
         self._values = values
 

@@ -1,5 +1,7 @@
 """The cache against the uncached model, and text that outgrows the context."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,8 @@ from minilm.generation.pretrained import Pretrained
 from minilm.models.config import GPTConfig
 from minilm.models.gpt import GPT
 from minilm.nn.rope_scaling import RopeScaling
+from minilm.optim.adamw import AdamW
+from minilm.optim.config import OptimizerConfig
 from minilm.tokenizers import BytesTokenizer, CharTokenizer
 
 GPT2 = GPTConfig(vocab_size=17, block_size=12, n_layer=2, n_head=2, n_embd=16)
@@ -165,3 +169,17 @@ def test_what_cannot_be_generated_says_why() -> None:
         pretrained.generate("a", max_tokens=-1)
     with pytest.raises(MinilmError, match="temperature"):
         pretrained.generate("a", temperature=-1.0)
+
+
+def test_large_memory_is_free_as_soon_as_it_is_dropped() -> None:
+    # Without waiting for Python to look for circles, which it does by the count of objects.
+    model = GPT(GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=1, n_embd=8))
+    cache, optimizer = Cache(model), AdamW(model.parameters, OptimizerConfig(), 10)
+    cache.extend(np.zeros((1, 2), int))
+    left = [weakref.ref(x) for x in (cache, optimizer, model.parameters, model)]
+    gc.disable()
+    try:
+        del cache, optimizer, model
+        assert [x() for x in left] == [None] * 4
+    finally:
+        gc.enable()
