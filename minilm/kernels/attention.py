@@ -41,8 +41,8 @@ from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
 from minilm.kernels.philox import key_words, threshold
 from minilm.kernels.product import ONE, ZERO, matrix
-from minilm.kernels.scratch import zeros
-from minilm.kernels.vectors import memory
+from minilm.kernels.scratch import release, zeros
+from minilm.kernels.vectors import memory, part
 from minilm.reference.attention import Saved
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "n_parts_of",
     "new",
     "regular",
+    "row_of",
     "rows_of",
     "run_backward",
     "settings",
@@ -176,6 +177,12 @@ def rows_of(x, b, h):
     return matrix(memory(x), first, x.strides[2] // x.itemsize, ONE)
 
 
+@helper()
+def row_of(x, i, n):
+    """The i-th n numbers of x, which has no gaps."""
+    return part(memory(x), i * n, n)
+
+
 @kernel(parallel_from=50_000, strided=True, long=True)
 def _forward(
     q, k, v, y, lse, visible, masked, first, bounded, n_kv_head, size, causal, scale, limit,
@@ -183,18 +190,18 @@ def _forward(
 ):  # fmt: skip
     n_batch, n_head, n_query = lse.shape
     for item in prange(n_batch * n_head * n_parts):
-        number, part = item // n_parts, item % n_parts
+        number, turn = item // n_parts, item % n_parts
         b, h = number // n_head, number % n_head
         g = h // (n_head // n_kv_head)
         head = Head(
-            number, n_query, size, visible[b], masked, first[b], bounded, causal, scale, limit,
-            survival, k0, k1,
+            number, n_query, size, row_of(visible, b, visible.shape[1]), masked,
+            row_of(first, b, n_query), bounded, causal, scale, limit, survival, k0, k1,
         )  # fmt: skip
         rows = rows_of(q, b, h), rows_of(k, b, g), rows_of(v, b, g), rows_of(y, b, h)
         if n_query <= FEW and limit == 0:
-            forward_few(head, *rows, lse[b, h])
+            forward_few(head, *rows, row_of(lse, number, n_query))
         else:
-            forward_head(head, *rows, lse[b, h], part, n_parts)
+            forward_head(head, *rows, row_of(lse, number, n_query), turn, n_parts)
 
 
 @kernel(parallel_from=50_000, strided=True, long=True)
@@ -210,12 +217,17 @@ def _backward(
         dense_dv = matrix(zeros(n_key * size, k.dtype), ZERO, size, ONE)
         for h in range(g * group, (g + 1) * group):
             head = Head(
-                b * n_head + h, n_query, size, visible[b], masked, first[b], bounded, causal,
-                scale, limit, survival, k0, k1,
+                b * n_head + h, n_query, size, row_of(visible, b, n_key), masked,
+                row_of(first, b, n_query), bounded, causal, scale, limit, survival, k0, k1,
             )  # fmt: skip
             # Packed again for each query head of a group: a small part of the work.
             packed = pack_keys(head, rows_of(k, b, g), rows_of(v, b, g))
             rows = rows_of(q, b, h), rows_of(y, b, h), rows_of(dy, b, h), rows_of(dq, b, h)
-            backward_head(head, *rows, lse[b, h], dense_dk, dense_dv, packed)
+            backward_head(head, *rows, row_of(lse, head.number, n_query), dense_dk, dense_dv, packed)
+            release(packed[0].data)
+            release(packed[1].data)
+            release(packed[2])
         copy_rows(dense_dk, rows_of(dk, b, g), n_key, size)
         copy_rows(dense_dv, rows_of(dv, b, g), n_key, size)
+        release(dense_dk.data)
+        release(dense_dv.data)

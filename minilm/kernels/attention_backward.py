@@ -34,7 +34,7 @@ from minilm.kernels.product import (
     panel_width,
 )
 from minilm.kernels.registers import ROWS
-from minilm.kernels.scratch import scratch, zeros
+from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.kernels.vectors import part
 
 __all__ = ["backward_head", "pack_keys", "score_gradients"]
@@ -62,8 +62,7 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
     keys, values, key_rows = packed
     nothing, delta = zeros(padded(q.data, size) + KEYS, real), scratch(QUERIES, real)
     p, dp = scratch(QUERIES * KEYS, real), scratch(QUERIES * KEYS, real)
-    r = scratch(QUERIES * KEYS, real)
-    r[:] = 1
+    r = filled(QUERIES * KEYS, 1, real)
     q_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
     dy_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
     dq_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
@@ -97,6 +96,10 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
             multiply(_transposed(dp), q_rows, nothing, dk_tile, n, size, True)
             multiply(_transposed(p), dy_rows, nothing, dv_tile, n, size, True)
         copy_rows(dq_tile, rows_from(dq, t), n_query, size)
+        release(q_rows.data)
+        release(dy_rows.data)
+    for room in (nothing, delta, p, dp, r, q_tile.data, dy_tile.data, dq_tile.data):
+        release(room)
 
 
 @helper()
@@ -137,3 +140,5 @@ def _row_products(y, dy, n_query, size, delta):
             for i in range(width):
                 total[i] += a[i] * b[i]
         first += width
+    release(y_columns)
+    release(dy_columns)

@@ -16,7 +16,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from minilm.kernels import attention
-from minilm.kernels.attention import Saved, n_parts_of, regular, rows_of, settings
+from minilm.kernels.attention import Saved, n_parts_of, regular, row_of, rows_of, settings
 from minilm.kernels.attention_bf16_head import backward_head, forward_head, pack_keys, wide
 from minilm.kernels.attention_few import FEW
 from minilm.kernels.attention_head import KEYS, Head, copy_rows
@@ -24,7 +24,7 @@ from minilm.kernels.bfloat16 import tiles
 from minilm.kernels.bfloat16_tiles import begin, end, engines
 from minilm.kernels.jit import kernel
 from minilm.kernels.product import ONE, ZERO, matrix
-from minilm.kernels.scratch import zeros
+from minilm.kernels.scratch import release, zeros
 from minilm.reference import attention_bf16 as reference
 
 __all__ = ["Saved", "backward", "forward"]
@@ -67,12 +67,12 @@ def _forward(
         b, h = number // n_head, number % n_head
         g = h // (n_head // n_kv_head)
         head = Head(
-            number, n_query, size, visible[b], masked, first[b], bounded, causal, scale, limit,
-            survival, k0, k1,
+            number, n_query, size, row_of(visible, b, visible.shape[1]), masked,
+            row_of(first, b, n_query), bounded, causal, scale, limit, survival, k0, k1,
         )  # fmt: skip
         rows = rows_of(q, b, h), rows_of(k, b, g), rows_of(v, b, g), rows_of(y, b, h)
         begin(engine)
-        forward_head(head, *rows, lse[b, h], part, n_parts, engine)
+        forward_head(head, *rows, row_of(lse, number, n_query), part, n_parts, engine)
         end(engine)
 
 
@@ -90,13 +90,19 @@ def _backward(
         begin(engine)
         for h in range(g * group, (g + 1) * group):
             head = Head(
-                b * n_head + h, n_query, size, visible[b], masked, first[b], bounded, causal,
-                scale, limit, survival, k0, k1,
+                b * n_head + h, n_query, size, row_of(visible, b, n_key), masked,
+                row_of(first, b, n_query), bounded, causal, scale, limit, survival, k0, k1,
             )  # fmt: skip
             # Packed again for each query head of a group: a small part of the work.
             packed = pack_keys(head, rows_of(k, b, g), rows_of(v, b, g))
             rows = rows_of(q, b, h), rows_of(y, b, h), rows_of(dy, b, h), rows_of(dq, b, h)
-            backward_head(head, *rows, lse[b, h], dense_dk, dense_dv, packed, engine)
+            lse_row = row_of(lse, head.number, n_query)
+            backward_head(head, *rows, lse_row, dense_dk, dense_dv, packed, engine)
+            release(packed[0].words)
+            release(packed[1].words)
+            release(packed[2])
         end(engine)
         copy_rows(matrix(dense_dk, ZERO, wide(size), ONE), rows_of(dk, b, g), n_key, size)
         copy_rows(matrix(dense_dv, ZERO, wide(size), ONE), rows_of(dv, b, g), n_key, size)
+        release(dense_dk)
+        release(dense_dv)

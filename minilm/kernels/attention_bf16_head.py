@@ -26,7 +26,7 @@ from minilm.kernels.bfloat16_tiles import SIDE, multiply
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, matrix
-from minilm.kernels.scratch import scratch, zeros
+from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.kernels.vectors import part
 
 __all__ = ["backward_head", "forward_head", "pack_keys", "wide"]
@@ -115,12 +115,12 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
     size, n_key, width = head.size, head.visible.size, wide(head.size)
     fetch(v, ZERO, n_key, size)
     keys, values = _pack_columns(k, n_key, size), _pack_blocks(v, n_key, size)
-    nothing, ones = zeros(SIDE, np.float32), np.ones(KEYS, np.float32)
+    nothing, ones = zeros(SIDE, np.float32), filled(KEYS, 1, np.float32)
     s, r = zeros(QUERIES * KEYS, np.float32), scratch(QUERIES * KEYS, np.float32)
     q_words, p_words = _words(QUERIES, size), _words(QUERIES, KEYS)
     y_tile = scratch(QUERIES * width, np.float32)
     m, shrink = scratch(QUERIES, np.float32), scratch(QUERIES, np.float32)
-    total = np.empty(QUERIES)
+    total = scratch(QUERIES, np.float64)
     for t in range(first * QUERIES, head.n_query, step * QUERIES):
         n_query = min(QUERIES, head.n_query - t)
         queries = _packed(q_words, Factor(q.data, q.first + t * q.row, q.row, ONE),
@@ -146,6 +146,11 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
             _fill(weights, block, y_tile, ZERO, width, n_query, size, True, nothing, engine)
         tile = matrix(y_tile, ZERO, width, ONE)
         finish(rows_from(y, t), tile, m, total, part(lse, t, n_query), size)
+    for room in (nothing, ones, s, r, y_tile, m, shrink):
+        release(room)
+    for packed in (keys.words, values, q_words, p_words):
+        release(packed)
+    release(total)
 
 
 @helper()
@@ -171,8 +176,7 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed, engine):
     keys, values, key_rows = packed
     nothing, delta = zeros(SIDE, np.float32), scratch(QUERIES, np.float32)
     p, dp = zeros(QUERIES * KEYS, np.float32), zeros(QUERIES * KEYS, np.float32)
-    r = scratch(QUERIES * KEYS, np.float32)
-    r[:] = 1
+    r = filled(QUERIES * KEYS, 1, np.float32)
     q_tile = matrix(scratch(QUERIES * size, np.float32), ZERO, size, ONE)
     dy_tile = matrix(scratch(QUERIES * size, np.float32), ZERO, size, ONE)
     dq_tile = matrix(scratch(QUERIES * width, np.float32), ZERO, width, ONE)
@@ -214,6 +218,10 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed, engine):
             weights = _packed(words, Factor(p, ZERO, ONE, KEYS), n, n_query, True)
             _fill(weights, dy_rows, dv, j0 * width, width, n, size, True, nothing, engine)
         copy_rows(dq_tile, rows_from(dq, t), n_query, size)
+    for room in (nothing, delta, p, dp, r, q_tile.data, dy_tile.data, dq_tile.data):
+        release(room)
+    for packed_again in (q_words, dy_words, q_room, dy_room, words):
+        release(packed_again)
 
 
 @helper()

@@ -16,7 +16,7 @@ from minilm.kernels.exponential import exp, like
 from minilm.kernels.fetch import fetch
 from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, lanes
-from minilm.kernels.scratch import scratch
+from minilm.kernels.scratch import release, scratch
 from minilm.kernels.streams import STEPS, WIDTH, across_1, down_1
 from minilm.kernels.vectors import part
 
@@ -55,13 +55,15 @@ def forward_few(head, q, k, v, y, lse):
         lse[t] = m + math.log(total)
         for d in range(head.size):
             target[d] = target[d] / total if total != 0 else like(m, 0)
+    release(s)
 
 
 @helper()
 def _scores(s, q, k, v, head, first, n_keys):
     """The scores of one query, and the largest, or 0 if it may see no key.
 
-    Meanwhile it asks for the values, whose turn is next."""
+    Meanwhile it asks for the values, whose turn is next.
+    """
     m, vectors = like(head.scale, -np.inf), head.size // lanes(s)
     whole = vectors * lanes(s) == head.size
     for j in range(0, n_keys if whole else ZERO, WIDTH):

@@ -25,7 +25,7 @@ from minilm.kernels.exponential import exp, like
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
 from minilm.kernels.product import ONE, ZERO, Panels, lanes, matrix, multiply, padded
-from minilm.kernels.scratch import scratch, zeros
+from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.kernels.vectors import dot, largest, part
 
 __all__ = ["finish", "forward_head", "multiply_each", "online_softmax"]
@@ -37,10 +37,10 @@ def forward_head(head, q, k, v, y, lse, first, step):
     size, n_key, real = head.size, head.visible.size, q.data.dtype
     fetch(v, ZERO, n_key, size)
     keys, values = pack_columns_of(k, n_key, size, head.scale), pack_rows_of(v, n_key, size, KEYS)
-    nothing, ones = zeros(padded(q.data, size) + KEYS, real), np.ones(KEYS, real)
+    nothing, ones = zeros(padded(q.data, size) + KEYS, real), filled(KEYS, 1, real)
     s, r = scratch(QUERIES * KEYS, real), scratch(QUERIES * KEYS, real)
     y_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
-    m, shrink, total = scratch(QUERIES, real), scratch(QUERIES, real), np.empty(QUERIES)
+    m, shrink, total = scratch(QUERIES, real), scratch(QUERIES, real), scratch(QUERIES, np.float64)
     for t in range(first * QUERIES, head.n_query, step * QUERIES):
         n_query = min(QUERIES, head.n_query - t)
         following = min(QUERIES, head.n_query - t - QUERIES)
@@ -62,6 +62,9 @@ def forward_head(head, q, k, v, y, lse, first, step):
                 square(s), key_block(values, j0, n, size), nothing, y_tile, n_query, size, True
             )
         finish(rows_from(y, t), y_tile, m, total, part(lse, t, n_query), size)
+    for room in (keys.data, values, nothing, ones, s, r, y_tile.data, m, shrink):
+        release(room)
+    release(total)
 
 
 @helper()

@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from minilm.kernels.exponential import as_bits, as_float
 from minilm.kernels.jit import helper
 from minilm.kernels.processor import has
-from minilm.kernels.scratch import scratch
-from minilm.kernels.vectors import constant, element_at
+from minilm.kernels.scratch import release, scratch
+from minilm.kernels.vectors import constant, element_at, part
 
 __all__ = ["CAN_ROUND", "LANES", "STEP", "TILE", "Factor", "pack", "rounded", "tiles"]
 
@@ -164,7 +164,7 @@ def pack(x, n_rows, n_columns, packed, left):
     """
     n_steps = tiles(n_columns, STEP)
     if tiles(n_rows, LANES) % 2:
-        packed[tiles(n_rows, LANES) * n_steps * TILE :][: n_steps * TILE] = 0
+        part(packed, tiles(n_rows, LANES) * n_steps * TILE, n_steps * TILE)[:] = 0
     n_tiles, spare = tiles(n_rows, LANES), scratch(LANES * STEP, np.float32)
     # In the order of the memory, which the processor then reads ahead.
     for turn in range(n_tiles * n_steps):
@@ -176,6 +176,7 @@ def pack(x, n_rows, n_columns, packed, left):
         height, width = min(LANES, n_rows - t * LANES), min(STEP, n_columns - s * STEP)
         whole = height == LANES and width == STEP
         _pack_tile(x, first, height, width, whole, packed, (t * n_steps + s) * TILE, left, spare)
+    release(spare)
 
 
 @helper()

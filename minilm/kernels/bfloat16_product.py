@@ -22,7 +22,7 @@ from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, pack, tiles
 from minilm.kernels.bfloat16_tiles import SIDE, begin, end, multiply
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
-from minilm.kernels.scratch import scratch, zeros
+from minilm.kernels.scratch import release, scratch, zeros
 from minilm.kernels.vectors import memory, part
 
 __all__ = ["product"]
@@ -130,6 +130,8 @@ def _part(a, b, c, start, m0, m1, n0, n1, accumulate, engine):
                     columns = part(right, j // LANES * n_steps * TILE, min(N_PART, width - j))
                     _block(left, columns, memory(c), m * row + n + j, row, start, n + j, height,
                            min(N_PART, width - j), n_steps, adding, engine)  # fmt: skip
+    release(left)
+    release(right)
 
 
 @helper(apart=True)
@@ -150,6 +152,8 @@ def _block(left, right, c, c0, c_row, start, start0, height, width, n_steps, add
                 multiply(left, a0, a0 + step, right, b0, b0 + step, n_steps, begin, 0,
                          spare, 0, SIDE, False, engine)  # fmt: skip
                 _copy(spare, c, to, c_row, min(SIDE, height - i), min(SIDE, width - j), adding)
+    release(spare)
+    release(nothing)
 
 
 @helper()

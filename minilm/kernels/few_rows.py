@@ -30,7 +30,7 @@ from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
 from minilm.kernels.product import CHAIN, ZERO, lanes
-from minilm.kernels.scratch import scratch
+from minilm.kernels.scratch import release, scratch
 from minilm.kernels.streams import (
     STEPS,
     WIDTH,
@@ -158,6 +158,7 @@ def _by_rows(weight, x, y, start, strips):
         m = max(ZERO, min(width, n - j))
         target = part(memory(y), r * n + j, m)
         _add_chains(sums, r * s_row + j, room * s_row, chains, part(start, j, m), target)
+    release(sums)
 
 
 @helper()

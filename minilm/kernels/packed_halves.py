@@ -28,7 +28,7 @@ from minilm.kernels.bfloat16_tiles import AMX, SIDE, begin, end
 from minilm.kernels.exponential import as_bits
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
-from minilm.kernels.scratch import scratch
+from minilm.kernels.scratch import release, scratch
 from minilm.kernels.tile_stream import stream_1, stream_2, vectors_1, vectors_4
 from minilm.kernels.vectors import memory, part
 
@@ -118,6 +118,7 @@ def _multiply_few(x, words, start, y, parts):
             for r in range(n_rows):
                 for i in range(min(SIDE, n - j * SIDE)):
                     target[r * n + j * SIDE + i] = spare[r * SIDE + i] + start[j * SIDE + i]
+        release(spare)
 
 
 @kernel(parallel_from=50_000, strided=True)
@@ -143,6 +144,8 @@ def _multiply(x, words, start, y, parts):
                     width, to = min(SIDE, n - j * SIDE), g * _GROUP * n + j * SIDE
                     _add_parts(spare, rows, part(start, j * SIDE, width), target, to, n)
         end(AMX)
+        release(spare)
+    release(left)
 
 
 @helper()
@@ -150,8 +153,8 @@ def _split(x, x0, n_rows, size, left):
     """Twice n_rows rows of a left factor: those of x, and what rounding takes from them. The
     other rows of the tiles stay as they are."""
     n_steps = tiles(size, STEP)
-    row, pairs = np.empty(n_steps * STEP, np.float32), n_steps * STEP // 2
-    words = np.empty(pairs, np.uint32)
+    row, pairs = scratch(n_steps * STEP, np.float32), n_steps * STEP // 2
+    words = scratch(pairs, np.uint32)
     for r in range(n_rows):
         row[:size] = part(x, x0 + r * size, size)
         row[size:] = 0
@@ -168,6 +171,8 @@ def _split(x, x0, n_rows, size, left):
                 target, source = part(left, to + s * TILE, LANES), part(words, s * LANES, LANES)
                 for p in range(LANES):
                     target[p] = source[p]
+    release(row)
+    release(words)
 
 
 @helper(exact=True)

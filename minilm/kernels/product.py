@@ -26,7 +26,7 @@ from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
 from minilm.kernels.processor import BYTES
 from minilm.kernels.registers import ROWS, VECTORS, tile_1, tile_2, tile_4
-from minilm.kernels.scratch import scratch, zeros
+from minilm.kernels.scratch import release, scratch, zeros
 from minilm.kernels.vectors import copy_8, part, transpose_square
 
 __all__ = [
@@ -259,3 +259,6 @@ def add_product(a, b, start, c, n_rows, n_columns, size, accumulate):
                 target = matrix(c.data, c.first + m0 * c.row + n0, c.row, ONE)
                 begin = part(start, n0, n) if k0 == 0 else part(nothing, ZERO, n)
                 multiply(rows, block, begin, target, m, n, adding)
+    release(panels)
+    release(nothing)
+    release(packed)

@@ -25,6 +25,7 @@ __all__ = [
     "memory",
     "part",
     "transpose_square",
+    "unowned",
 ]
 
 
@@ -80,8 +81,8 @@ class Emitter:
         return self.shuffle(one, undefined, [0] * self.lanes)
 
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
-        """a * b + c, rounded once."""
-        name = f"llvm.fma.v{self.lanes}f{8 * self.itemsize}"
+        """a * b + c, rounded once if the processor can."""
+        name = f"llvm.fmuladd.v{self.lanes}f{8 * self.itemsize}"
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [a, b, c])
@@ -90,6 +91,20 @@ class Emitter:
         """Lanes of a, numbered from 0, and of b behind them."""
         kind = ir.VectorType(_INT32, self.lanes)
         return self.builder.shuffle_vector(a, b, ir.Constant(kind, lanes))
+
+
+def unowned(context: Any, builder: Any, kind: Any, first: Any, size: Any) -> Any:
+    """An array with one axis, from an address on, whose owner is not known: nothing is counted."""
+    view = cgutils.create_struct_proxy(kind)(context, builder)
+    itemsize = constant(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+    if first.type != view.data.type:
+        first = builder.inttoptr(first, view.data.type)
+    view.data, view.nitems, view.itemsize = first, size, itemsize
+    view.shape = cgutils.pack_array(builder, [size])
+    view.strides = cgutils.pack_array(builder, [itemsize])
+    view.meminfo = cgutils.get_null_value(view.meminfo.type)
+    view.parent = cgutils.get_null_value(view.parent.type)
+    return view._getvalue()
 
 
 @emitted
@@ -103,15 +118,8 @@ def part(typingctx, x, first, size):
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, first, size = arguments
-        emit = Emitter(context, builder, kind.dtype)
-        view = cgutils.create_struct_proxy(kind)(context, builder)
-        view.data = emit.at(signature.args[0], x, first)
-        view.nitems, view.itemsize = size, constant(emit.itemsize)
-        view.shape = cgutils.pack_array(builder, [size])
-        view.strides = cgutils.pack_array(builder, [constant(emit.itemsize)])
-        view.meminfo = cgutils.get_null_value(view.meminfo.type)
-        view.parent = cgutils.get_null_value(view.parent.type)
-        return view._getvalue()
+        begin = element_at(context, builder, signature.args[0], x, first)
+        return unowned(context, builder, kind, begin, size)
 
     return kind(x, types.intp, types.intp), codegen
 
@@ -127,13 +135,7 @@ def memory(typingctx, x):
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         source = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
-        view = cgutils.create_struct_proxy(kind)(context, builder)
-        view.data, view.nitems, view.itemsize = source.data, source.nitems, source.itemsize
-        view.shape = cgutils.pack_array(builder, [source.nitems])
-        view.strides = cgutils.pack_array(builder, [source.itemsize])
-        view.meminfo = cgutils.get_null_value(view.meminfo.type)
-        view.parent = cgutils.get_null_value(view.parent.type)
-        return view._getvalue()
+        return unowned(context, builder, kind, source.data, source.nitems)
 
     return kind(x), codegen
 
