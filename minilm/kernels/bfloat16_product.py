@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, pack, tiles
 from minilm.kernels.bfloat16_tiles import SIDE, begin, end, multiply
+from minilm.kernels.blocks import add_block, sum_columns
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
 from minilm.kernels.scratch import release, scratch, zeros
@@ -38,18 +39,23 @@ def product(
     engine: int,
     start: NDArray | None = None,
     *,
+    onto: NDArray | None = None,
+    sums: NDArray | None = None,
     accumulate: bool = False,
 ) -> None:
-    """c (M, N) = a (M, K) @ b (K, N) + start (N,), or c += a @ b, by one of `engines`.
+    """c (M, N) = a (M, K) @ b (K, N) + start (N,) + onto (M, N), or c += a @ b, by one of
+    `engines`.
 
-    All float32; the columns of c contiguous, its rows one behind the other, with gaps or not.
+    All float32; the columns of c and onto contiguous, its rows one behind the other, with gaps
+    or not. sums (N,), of float64, += the sums of the columns of b, contiguous as well and
+    not rounded.
     """
     (m, size), n = a.shape, b.shape[1]
-    if c.size == 0:
-        return
-    if size == 0:
+    if c.size == 0 or size == 0:
         if not accumulate:
-            c[:] = 0 if start is None else start
+            c[:] = (0 if start is None else start) + (0 if onto is None else onto)
+        if sums is not None:
+            sums += b.sum(axis=0)
         return
     first = np.zeros((n + int(SIDE),), np.float32)
     if start is not None:
@@ -57,7 +63,11 @@ def product(
     run, grid = _product.sized(m * n * size), (1, 1)
     if run is _product.parallel:
         grid = _grid(m, n, numba.get_num_threads())
-    run(plain(a), plain(b), c, first, accumulate, engine, *grid)
+    onto, sums = c[:0] if onto is None else onto, _NO_SUMS if sums is None else sums
+    run(plain(a), plain(b), c, first, plain(onto), sums, accumulate, engine, *grid)
+
+
+_NO_SUMS = np.zeros(0)
 
 
 @functools.cache
@@ -75,10 +85,11 @@ def _grid(m: int, n: int, threads: int) -> tuple[int, int]:
 
 
 @kernel(parallel_from=250_000, strided=True, long=True)
-def _product(a, b, c, start, accumulate, engine, down, across):
+def _product(a, b, c, start, onto, sums, accumulate, engine, down, across):
     m, n = a.shape[0], b.shape[1]
     row_tiles, column_tiles = tiles(m, SIDE), tiles(n, SIDE)
     for item in prange(down * across):
+        # Of the parts with the same columns the last, which is never empty, sums those of b.
         i, j = item // across, item % across
         m0 = min(m, i * row_tiles // down * SIDE)
         m1 = min(m, (i + 1) * row_tiles // down * SIDE)
@@ -86,7 +97,8 @@ def _product(a, b, c, start, accumulate, engine, down, across):
         n1 = min(n, (j + 1) * column_tiles // across * SIDE)
         if m1 > m0 and n1 > n0:
             begin(engine)
-            _part(a, b, c, start, m0, m1, n0, n1, accumulate, engine)
+            beside = sums[n0 : n1 if i == down - 1 else n0]
+            _part(a, b, c, start, onto, beside, m0, m1, n0, n1, accumulate, engine)
             end(engine)
 
 
@@ -111,9 +123,9 @@ def _words(n_rows, n_columns):
 
 
 @helper()
-def _part(a, b, c, start, m0, m1, n0, n1, accumulate, engine):
-    """Rows m0 to m1 and columns n0 to n1 of c."""
-    size = a.shape[1]
+def _part(a, b, c, start, onto, sums, m0, m1, n0, n1, accumulate, engine):
+    """Rows m0 to m1 and columns n0 to n1 of c, and of the sums of b's columns."""
+    size, few = a.shape[1], scratch(min(n1 - n0, N_BLOCK), np.float32)
     left = _words(min(m1 - m0, M_BLOCK), min(size, K_BLOCK))
     right = _words(min(n1 - n0, N_BLOCK), min(size, K_BLOCK))
     for n in range(n0, n1, N_BLOCK):
@@ -121,6 +133,8 @@ def _part(a, b, c, start, m0, m1, n0, n1, accumulate, engine):
         for k in range(0, size, K_BLOCK):
             depth = min(K_BLOCK, size - k)
             pack(_columns_of(b, n, k), width, depth, right, False)
+            if sums.size > 0:
+                sum_columns(_rows_of(b, k, n), depth, part(sums, n - n0, width), few)
             for m in range(m0, m1, M_BLOCK):
                 height = min(M_BLOCK, m1 - m)
                 pack(_rows_of(a, m, k), height, depth, left, True)
@@ -130,8 +144,12 @@ def _part(a, b, c, start, m0, m1, n0, n1, accumulate, engine):
                     columns = part(right, j // LANES * n_steps * TILE, min(N_PART, width - j))
                     _block(left, columns, memory(c), m * row + n + j, row, start, n + j, height,
                            min(N_PART, width - j), n_steps, adding, engine)  # fmt: skip
+                    if onto.size > 0 and k + depth == size:
+                        add_block(_rows_of(onto, m, n + j), _rows_of(c, m, n + j), height,
+                                  min(N_PART, width - j))  # fmt: skip
     release(left)
     release(right)
+    release(few)
 
 
 @helper(apart=True)

@@ -33,13 +33,21 @@ def forward(
     return y.reshape(x.shape), saved
 
 
-def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | None]:
-    """Returns dx (..., C), dweight (C,) and dbias (C,), or None without a bias."""
+def backward(
+    dy: NDArray, saved: Saved, onto: NDArray | None = None
+) -> tuple[NDArray, NDArray, NDArray | None]:
+    """Returns dx (..., C), dweight (C,) and dbias (C,), or None without a bias.
+
+    `onto` (..., C): what dx is added to.
+    """
     x, weight, mean, rstd, has_bias = saved
     flat = rows(x)
     dx = aligned.empty(flat.shape, flat.dtype)
     sums = np.empty((2, x.shape[-1]), x.dtype)
-    _backward(rows(dy), flat, weight, mean.reshape(-1), rstd.reshape(-1), dx, sums.reshape(-1))
+    before = rows(onto) if onto is not None else dx[:0]
+    _backward(
+        rows(dy), flat, weight, mean.reshape(-1), rstd.reshape(-1), before, dx, sums.reshape(-1)
+    )
     dweight, dbias = sums
     return dx.reshape(x.shape), dweight, dbias if has_bias else None
 
@@ -92,21 +100,24 @@ def _backward_row(dy, x, weight, mean, rstd, dx, dweight, dbias):
 
 
 @helper()
-def _backward_rows(dy, x, weight, mean, rstd, dx, dweight, dbias):
+def _backward_rows(dy, x, weight, mean, rstd, onto, dx, dweight, dbias):
     dweight[:] = 0
     dbias[:] = 0
     for i in range(len(x)):
         _backward_row(dy[i], x[i], weight, mean[i], rstd[i], dx[i], dweight, dbias)
+        if len(onto):
+            add(onto[i], dx[i])
 
 
 @kernel(parallel_from=80_000, long=True)
-def _backward(dy, x, weight, mean, rstd, dx, sums):
+def _backward(dy, x, weight, mean, rstd, onto, dx, sums):
     size, n_channels = rows_per_part(len(x)), weight.size
     parts = np.zeros((2, (len(x) + size - 1) // size, 2 * n_channels), x.dtype)
     for k in prange(parts.shape[1]):
         dweight, dbias = parts[1, k, :n_channels], parts[1, k, n_channels:]
         for first in range(k * size, min((k + 1) * size, len(x)), BLOCK):
             s = slice(first, min(first + BLOCK, (k + 1) * size))
-            _backward_rows(dy[s], x[s], weight, mean[s], rstd[s], dx[s], dweight, dbias)
+            # Of an empty onto every slice is empty.
+            _backward_rows(dy[s], x[s], weight, mean[s], rstd[s], onto[s], dx[s], dweight, dbias)
             add(parts[1, k], parts[0, k])
     add_parts(parts[0], sums)

@@ -31,12 +31,19 @@ from minilm.reference.linear import Saved
 __all__ = ["Saved", "add_into", "backward", "column_sums", "forward"]
 
 
-def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[NDArray, Saved]:
-    """x (..., I), weight (I, O), bias (O,) -> y (..., O)."""
-    if not _same_reals(x, weight):
-        return reference.forward(x, weight, bias)
+def forward(
+    x: NDArray, weight: NDArray, bias: NDArray | None = None, onto: NDArray | None = None
+) -> tuple[NDArray, Saved]:
+    """x (..., I), weight (I, O), bias (O,), onto (..., O) -> y (..., O)."""
+    if not _same_reals(x, weight, *(() if onto is None else (onto,))):
+        return reference.forward(x, weight, bias, onto)
     flat, y = rows(x), aligned.empty((*x.shape[:-1], weight.shape[1]), x.dtype)
-    (few_rows.product if few_rows.suits(flat, weight) else product)(flat, weight, rows(y), bias)
+    if few_rows.suits(flat, weight):
+        few_rows.product(flat, weight, rows(y), bias)
+        if onto is not None:
+            y += onto
+    else:
+        product(flat, weight, rows(y), bias, onto=None if onto is None else rows(onto))
     return y, Saved(x, weight, bias is not None)
 
 
@@ -55,23 +62,31 @@ def backward(
         return reference.backward(dy, saved, out)
     flat_dy, flat_x, dx = rows(dy), rows(x), aligned.empty(x.shape, x.dtype)
     product(flat_dy, weight.T, rows(dx))
-    add_into(dweight, flat_x.T, flat_dy, functools.partial(product, accumulate=True))
-    if has_bias and dbias is not None:
-        dbias += column_sums(flat_dy)
+    add = functools.partial(product, accumulate=True)
+    add_gradients(flat_x, flat_dy, dweight, dbias if has_bias else None, add)
     return dx, dweight, dbias if has_bias else None
 
 
-def add_into(total: NDArray, a: NDArray, b: NDArray, add: Callable[..., None]) -> None:
-    """total (M, N) += a (M, K) @ b (K, N), for a total of any layout, by ``add(a, b, total)``,
-    which asks for contiguous columns."""
-    if plain(total) is not total or total.itemsize not in total.strides:
-        part = np.zeros(total.shape, total.dtype)
-        add(a, b, part)
-        total += part
-    elif total.strides[1] == total.itemsize:
-        add(a, b, total)
+def add_gradients(
+    x: NDArray, dy: NDArray, dweight: NDArray, dbias: NDArray | None, add: Callable[..., None]
+) -> None:
+    """dweight (I, O) += x (N, I)^T @ dy (N, O), of any layout, and dbias (O,) += the sum of dy.
+
+    By ``add(a, b, c, sums=sums)``, which adds a @ b to c, whose columns it asks to be
+    contiguous, and those of b to sums, of float64.
+    """
+    sums = None if dbias is None else np.zeros(dbias.shape)
+    if plain(dweight) is not dweight or dweight.itemsize not in dweight.strides:
+        part = np.zeros(dweight.shape, dweight.dtype)
+        add(x.T, dy, part, sums=sums)
+        dweight += part
+    elif dweight.strides[1] == dweight.itemsize:
+        add(x.T, dy, dweight, sums=sums)
     else:
-        add(b.T, a.T, total.T)
+        add(dy.T, x, dweight.T)
+        sums = None if dbias is None else column_sums(dy)
+    if dbias is not None:
+        dbias += sums
 
 
 def _same_reals(*arrays: NDArray) -> bool:
@@ -81,14 +96,23 @@ def _same_reals(*arrays: NDArray) -> bool:
 
 
 def product(
-    a: NDArray, b: NDArray, c: NDArray, start: NDArray | None = None, *, accumulate: bool = False
+    a: NDArray,
+    b: NDArray,
+    c: NDArray,
+    start: NDArray | None = None,
+    *,
+    onto: NDArray | None = None,
+    sums: NDArray | None = None,
+    accumulate: bool = False,
 ) -> None:
-    """c (M, N) = a (M, K) @ b (K, N) + start (N,), or c += a @ b.
+    """c (M, N) = a (M, K) @ b (K, N) + start (N,) + onto (M, N), or c += a @ b.
 
-    All of one dtype; the columns of c contiguous, its rows one behind the other, with gaps
-    or not.
+    All of one dtype; the columns of c and onto contiguous, its rows one behind the other, with
+    gaps or not. sums (N,), of float64, += the sums of the columns of b, contiguous as well.
     """
     if c.size == 0:
+        if sums is not None:
+            sums += b.sum(axis=0)
         return
     (m, size), n = a.shape, b.shape[1]
     n_lanes = BYTES // a.itemsize
@@ -98,7 +122,11 @@ def product(
     run, grid = _product.sized(m * n * size), (1, 1)
     if run is _product.parallel:
         grid = _grid(m, n, n_lanes, a.strides[1] != a.itemsize, numba.get_num_threads())
-    run(plain(a), plain(b), c, first, accumulate, *grid)
+    onto, sums = c[:0] if onto is None else onto, _NO_SUMS if sums is None else sums
+    run(plain(a), plain(b), c, first, plain(onto), sums, accumulate, *grid)
+
+
+_NO_SUMS = np.zeros(0)
 
 
 @functools.cache
@@ -124,10 +152,11 @@ def _corner(x, i, j):
 
 
 @kernel(parallel_from=250_000, strided=True, long=True)
-def _product(a, b, c, start, accumulate, down, across):
+def _product(a, b, c, start, onto, sums, accumulate, down, across):
     (m, size), n, panel = a.shape, b.shape[1], VECTORS * lanes(a)
     tiles, panels = (m + ROWS - 1) // ROWS, (n + panel - 1) // panel
     for item in prange(down * across):
+        # Of the parts with the same columns the last, which is never empty, sums those of b.
         i, j = item // across, item % across
         m0, m1 = min(m, i * tiles // down * ROWS), min(m, (i + 1) * tiles // down * ROWS)
         n0, n1 = min(n, j * panels // across * panel), min(n, (j + 1) * panels // across * panel)
@@ -135,6 +164,8 @@ def _product(a, b, c, start, accumulate, down, across):
             _corner(a, m0, ZERO),
             _corner(b, ZERO, n0),
             start[n0:],
+            _corner(onto, m0, n0),
+            sums[n0 : n1 if i == down - 1 else n0],
             _corner(c, m0, n0),
             m1 - m0,
             n1 - n0,

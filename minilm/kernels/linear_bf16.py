@@ -9,19 +9,22 @@ from minilm import aligned
 from minilm.kernels.bfloat16_product import product
 from minilm.kernels.bfloat16_tiles import engines
 from minilm.kernels.layout import rows
-from minilm.kernels.linear import add_into, column_sums
+from minilm.kernels.linear import add_gradients
 from minilm.reference import linear_bf16 as reference
 from minilm.reference.linear_bf16 import Saved
 
 __all__ = ["Saved", "backward", "forward"]
 
 
-def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[NDArray, Saved]:
-    """x (..., I), weight (I, O), bias (O,) -> y (..., O)."""
-    if not _can_multiply(x, weight):
-        return reference.forward(x, weight, bias)
+def forward(
+    x: NDArray, weight: NDArray, bias: NDArray | None = None, onto: NDArray | None = None
+) -> tuple[NDArray, Saved]:
+    """x (..., I), weight (I, O), bias (O,), onto (..., O) -> y (..., O)."""
+    if not _can_multiply(x, weight, *(() if onto is None else (onto,))):
+        return reference.forward(x, weight, bias, onto)
     y = aligned.empty((*x.shape[:-1], weight.shape[1]), np.float32)
-    product(rows(x), weight, rows(y), engines()[0], bias)
+    beside = None if onto is None else rows(onto)
+    product(rows(x), weight, rows(y), engines()[0], bias, onto=beside)
     return y, Saved(x, weight, bias is not None)
 
 
@@ -40,9 +43,7 @@ def backward(
         return reference.backward(dy, saved, out)
     flat_dy, dx = rows(dy), aligned.empty(x.shape, np.float32)
     product(flat_dy, weight.T, rows(dx), engines()[0])
-    add_into(dweight, rows(x).T, flat_dy, _add_product)
-    if has_bias and dbias is not None:
-        dbias += column_sums(flat_dy)
+    add_gradients(rows(x), flat_dy, dweight, dbias if has_bias else None, _add_product)
     return dx, dweight, dbias if has_bias else None
 
 
@@ -50,5 +51,5 @@ def _can_multiply(*arrays: NDArray) -> bool:
     return bool(engines()) and all(x.dtype == np.float32 for x in arrays)
 
 
-def _add_product(a: NDArray, b: NDArray, c: NDArray) -> None:
-    product(a, b, c, engines()[0], accumulate=True)
+def _add_product(a: NDArray, b: NDArray, c: NDArray, sums: NDArray | None = None) -> None:
+    product(a, b, c, engines()[0], sums=sums, accumulate=True)

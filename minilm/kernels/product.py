@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.kernels.blocks import add_block, sum_columns
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
 from minilm.kernels.processor import BYTES
@@ -232,11 +233,15 @@ def _copy_tile(tile, c, n_rows, n_columns, accumulate):
 
 
 @helper(apart=True)
-def add_product(a, b, start, c, n_rows, n_columns, size, accumulate):
-    """c = a b + start, or c += a b if start is 0, for matrices of any size and layout; but the
-    columns of c are contiguous. `start` has room for a vector more than n_columns."""
+def add_product(a, b, start, onto, sums, c, n_rows, n_columns, size, accumulate):
+    """c = a b + start + onto, or c += a b if start is 0, for matrices of any size and layout; but
+    the columns of c are contiguous. `start` has room for a vector more than n_columns.
+
+    sums (N,) += the sums of the columns of b, which are contiguous then. An onto or sums
+    without numbers stands for none.
+    """
     panels = new_panels(a.data, min(size, K_BLOCK), min(n_columns, N_BLOCK))
-    nothing = zeros(N_BLOCK, a.data.dtype)
+    nothing, few = zeros(N_BLOCK, a.data.dtype), scratch(N_BLOCK, a.data.dtype)
     transposed = a.column != 1 and a.row == 1
     room = (min(n_rows, M_BLOCK) // ROWS + 1) * (min(size, K_BLOCK) * ROWS + 2)
     packed = scratch(room if transposed else ZERO, a.data.dtype)
@@ -250,15 +255,15 @@ def add_product(a, b, start, c, n_rows, n_columns, size, accumulate):
             for n0 in range(0, n_columns, N_BLOCK):
                 n = min(N_BLOCK, n_columns - n0)
                 block = Panels(panels, ZERO, k)
-                pack(
-                    matrix(b.data, b.first + k0 * b.row + n0 * b.column, b.row, b.column),
-                    block,
-                    k,
-                    n,
-                )
+                source = matrix(b.data, b.first + k0 * b.row + n0 * b.column, b.row, b.column)
+                pack(source, block, k, n)
+                if m0 == 0 and sums.size > 0:
+                    sum_columns(source, k, part(sums, n0, n), few)
                 target = matrix(c.data, c.first + m0 * c.row + n0, c.row, ONE)
                 begin = part(start, n0, n) if k0 == 0 else part(nothing, ZERO, n)
                 multiply(rows, block, begin, target, m, n, adding)
-    release(panels)
-    release(nothing)
-    release(packed)
+                if k0 + k == size and onto.data.size > 0:
+                    beside = matrix(onto.data, onto.first + m0 * onto.row + n0, onto.row, ONE)
+                    add_block(beside, target, m, n)
+    for room in (panels, nothing, few, packed):
+        release(room)

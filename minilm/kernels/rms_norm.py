@@ -27,12 +27,13 @@ def forward(x: NDArray, weight: NDArray, eps: float = 1e-5) -> tuple[NDArray, Sa
     return y.reshape(x.shape), Saved(x, weight, rstd.reshape(x.shape[:-1]))
 
 
-def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
-    """Returns dx (..., C) and dweight (C,)."""
+def backward(dy: NDArray, saved: Saved, onto: NDArray | None = None) -> tuple[NDArray, NDArray]:
+    """Returns dx (..., C), added to `onto` (..., C) if given, and dweight (C,)."""
     x, weight, rstd = saved
     flat = rows(x)
     dx, dweight = aligned.empty(flat.shape, flat.dtype), np.empty_like(weight)
-    _backward(rows(dy), flat, weight, rstd.reshape(-1), dx, dweight)
+    before = rows(onto) if onto is not None else dx[:0]
+    _backward(rows(dy), flat, weight, rstd.reshape(-1), before, dx, dweight)
     return dx.reshape(x.shape), dweight
 
 
@@ -66,19 +67,22 @@ def _backward_row(dy, x, weight, rstd, dx, dweight):
 
 
 @kernel(parallel_from=80_000, long=True)
-def _backward(dy, x, weight, rstd, dx, dweight):
+def _backward(dy, x, weight, rstd, onto, dx, dweight):
     size = rows_per_part(len(x))
     parts = np.zeros((2, (len(x) + size - 1) // size, weight.size), x.dtype)
     for k in prange(parts.shape[1]):
         for first in range(k * size, min((k + 1) * size, len(x)), BLOCK):
             s = slice(first, min(first + BLOCK, (k + 1) * size))
-            _backward_rows(dy[s], x[s], weight, rstd[s], dx[s], parts[1, k])
+            # Of an empty onto every slice is empty.
+            _backward_rows(dy[s], x[s], weight, rstd[s], onto[s], dx[s], parts[1, k])
             add(parts[1, k], parts[0, k])
     add_parts(parts[0], dweight)
 
 
 @helper()
-def _backward_rows(dy, x, weight, rstd, dx, dweight):
+def _backward_rows(dy, x, weight, rstd, onto, dx, dweight):
     dweight[:] = 0
     for i in range(len(x)):
         _backward_row(dy[i], x[i], weight, rstd[i], dx[i], dweight)
+        if len(onto):
+            add(onto[i], dx[i])

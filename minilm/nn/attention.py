@@ -119,8 +119,9 @@ class Attention(Layer):
         cache: KeyValues | None = None,
         key_mask: NDArray | None = None,
         first_key: NDArray | None = None,
+        onto: NDArray | None = None,
     ) -> tuple[NDArray, Saved]:
-        """x (B, T, C) -> y (B, T, C).
+        """x (B, T, C) -> y (B, T, C), added to `onto`.
 
         `key` turns dropout on; `cache` holds earlier positions; `key_mask` (B, S) is false
         for positions that nobody may attend to, such as padding; `first_key` (B, T) is the
@@ -159,8 +160,7 @@ class Attention(Layer):
             self.tap(scores=scores, weights=weights)
         self.tap(mixed=y)
         y = y.transpose(0, 2, 1, 3).reshape(B, T, o.n_head * o.head_size)
-        y, s_projection = self.projection.forward(y)
-        y, s_dropout = self.dropout.forward(y, key)
+        y, s_projection, s_dropout = self.dropout.after(self.projection, y, key, onto)
         return y, Saved(
             s_qkv, s_query_norm, s_key_norm, s_query_rope, s_key_rope,
             s_attention, s_projection, s_dropout,

@@ -99,45 +99,49 @@ class Block(Layer):
         first_key: NDArray | None = None,
     ) -> tuple[NDArray, Saved]:
         """x (B, T, C) -> y (B, T, C); the other arguments are those of `Attention`."""
-        add = ops.residual.add
         seen: dict[str, Any] = {"key": key, "cache": cache}
         seen |= {"key_mask": key_mask, "first_key": first_key}
         if self.options.wiring == "pre_norm":
             h, s_norm_1 = self.norm_1.forward(x)
-            h, s_attention = self.attention.forward(h, **seen)
-            x = add(x, h)
+            x, s_attention = self._add(x, self.attention, h, **seen)
             self.tap(middle=x)
             h, s_norm_2 = self.norm_2.forward(x)
-            h, s_mlp = self.mlp.forward(h, key=key)
-            x = add(x, h)
+            x, s_mlp = self._add(x, self.mlp, h, key=key)
         elif self.options.wiring == "parallel":
             h, s_norm_1 = self.norm_1.forward(x)
-            a, s_attention = self.attention.forward(h, **seen)
+            a, s_attention = self._add(x, self.attention, h, **seen)
             h, s_norm_2 = self.norm_2.forward(x)
-            m, s_mlp = self.mlp.forward(h, key=key)
-            x = add(add(x, a), m)
+            x, s_mlp = self._add(a, self.mlp, h, key=key)
         else:
-            h, s_attention = self.attention.forward(x, **seen)
-            x, s_norm_1 = self.norm_1.forward(add(x, h))
-            h, s_mlp = self.mlp.forward(x, key=key)
-            x, s_norm_2 = self.norm_2.forward(add(x, h))
+            h, s_attention = self._add(x, self.attention, x, **seen)
+            x, s_norm_1 = self.norm_1.forward(h)
+            h, s_mlp = self._add(x, self.mlp, x, key=key)
+            x, s_norm_2 = self.norm_2.forward(h)
         return x, Saved(s_norm_1, s_attention, s_norm_2, s_mlp)
+
+    def _add(
+        self, x: NDArray, branch: Attention | MLP, h: NDArray, **options: Any
+    ) -> tuple[NDArray, Any]:
+        """x + branch(h). Its last product adds to x, unless somebody wants to see what it adds."""
+        if not self.watched:
+            return branch.forward(h, onto=x, **options)
+        h, saved = branch.forward(h, **options)
+        return ops.residual.add(x, h), saved
 
     def backward(self, dx: NDArray, saved: Saved) -> NDArray:
         """The gradient of the output -> the gradient of the input, both (B, T, C)."""
-        add = ops.residual.add
         if self.options.wiring == "pre_norm":
             dh = self.mlp.backward(dx, saved.mlp)
-            dx = add(dx, self.norm_2.backward(dh, saved.norm_2))
+            dx = self.norm_2.backward(dh, saved.norm_2, onto=dx)
             self.tap_gradients(middle=dx)
             dh = self.attention.backward(dx, saved.attention)
-            return add(dx, self.norm_1.backward(dh, saved.norm_1))
+            return self.norm_1.backward(dh, saved.norm_1, onto=dx)
         if self.options.wiring == "parallel":
             dm = self.mlp.backward(dx, saved.mlp)
             da = self.attention.backward(dx, saved.attention)
-            dx = add(dx, self.norm_2.backward(dm, saved.norm_2))
-            return add(dx, self.norm_1.backward(da, saved.norm_1))
+            dx = self.norm_2.backward(dm, saved.norm_2, onto=dx)
+            return self.norm_1.backward(da, saved.norm_1, onto=dx)
         dx = self.norm_2.backward(dx, saved.norm_2)
-        dx = add(dx, self.mlp.backward(dx, saved.mlp))
+        dx = ops.residual.add(dx, self.mlp.backward(dx, saved.mlp))
         dx = self.norm_1.backward(dx, saved.norm_1)
-        return add(dx, self.attention.backward(dx, saved.attention))
+        return ops.residual.add(dx, self.attention.backward(dx, saved.attention))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from minilm import rng
 from minilm.backend import ops
 from minilm.nn.layer import Layer
+from minilm.nn.linear import Linear
 
 __all__ = ["Dropout"]
 
@@ -29,6 +30,18 @@ class Dropout(Layer):
         if key is None or self.p == 0:
             return x, None
         return ops.dropout.forward(x, self.p, rng.fold(key, self.site))
+
+    def after(
+        self, linear: Linear, x: NDArray, key: int | None, onto: NDArray | None
+    ) -> tuple[NDArray, Any, Any]:
+        """onto + dropout(linear(x)), as the end of each branch of a block, and what the two
+        layers keep. Without dropout the sum is made where the product is."""
+        if key is None or self.p == 0:
+            y, s_linear = linear.forward(x, onto)
+            return y, s_linear, None
+        y, s_linear = linear.forward(x)
+        y, s_dropout = self.forward(y, key)
+        return y if onto is None else ops.residual.add(onto, y), s_linear, s_dropout
 
     def backward(self, dy: NDArray, saved: Any) -> NDArray:
         """dy -> dx of the same shape."""

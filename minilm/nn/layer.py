@@ -59,6 +59,11 @@ class Layer:
         recorder = taps.active.get()
         return recorder is not None and recorder.wants(f"{recorder.path(self)}.{name}".lstrip("."))
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody asks for anything: then every output must be one of its own."""
+        return taps.active.get() is not None
+
     def sublayers(self, path: str = "") -> Iterator[tuple[str, Layer]]:
         """The layers within, with their dotted paths, depth first."""
         for name, value in vars(self).items():

@@ -27,12 +27,13 @@ class Linear(Layer):
         self.weight = scope.parameter("weight", (n_in, n_out), Normal(std), decay=True)
         self.bias = scope.parameter("bias", (n_out,), Constant(0.0)) if bias else None
 
-    def forward(self, x: NDArray) -> tuple[NDArray, Any]:
-        """x (..., n_in) -> y (..., n_out)."""
+    def forward(self, x: NDArray, onto: NDArray | None = None) -> tuple[NDArray, Any]:
+        """x (..., n_in) -> y (..., n_out), added to `onto`, whose gradient is that of y."""
         bias = self.bias.value if self.bias else None
         if self.half is not None:
-            return ops.half_weights.linear(x, self.half, bias), None
-        return ops.linear.forward(x, self.weight.value, bias)
+            y = ops.half_weights.linear(x, self.half, bias)
+            return y if onto is None else ops.residual.add(onto, y), None
+        return ops.linear.forward(x, self.weight.value, bias, onto)
 
     def backward(self, dy: NDArray, saved: Any) -> NDArray:
         """dy (..., n_out) -> dx (..., n_in)."""

@@ -55,12 +55,13 @@ class MLP(Layer):
         self.down = Linear(scope / "down", n_hidden, n_embd, bias=bias, std=residual_std)
         self.dropout = Dropout(dropout, f"{scope.path}.output")
 
-    def forward(self, x: NDArray, *, key: int | None = None) -> tuple[NDArray, Saved]:
-        """x (..., C) -> y (..., C). `key` turns dropout on."""
+    def forward(
+        self, x: NDArray, *, key: int | None = None, onto: NDArray | None = None
+    ) -> tuple[NDArray, Saved]:
+        """x (..., C) -> y (..., C), added to `onto`. `key` turns dropout on."""
         h, s_up = self.up.forward(x)
         h, s_activation = self.activation.forward(h)
-        y, s_down = self.down.forward(h)
-        y, s_dropout = self.dropout.forward(y, key)
+        y, s_down, s_dropout = self.dropout.after(self.down, h, key, onto)
         if s_down is not None:  # None where no backward can follow
             s_down = s_down._replace(x=None)
         return y, Saved(s_up, s_activation, s_down, s_dropout)

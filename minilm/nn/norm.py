@@ -26,9 +26,9 @@ class LayerNorm(Layer):
         bias = self.bias.value if self.bias else None
         return ops.layer_norm.forward(x, self.weight.value, bias, self.eps)
 
-    def backward(self, dy: NDArray, saved: Any) -> NDArray:
-        """dy (..., C) -> dx (..., C)."""
-        dx, dweight, dbias = ops.layer_norm.backward(dy, saved)
+    def backward(self, dy: NDArray, saved: Any, onto: NDArray | None = None) -> NDArray:
+        """dy (..., C) -> dx (..., C), added to `onto`."""
+        dx, dweight, dbias = ops.layer_norm.backward(dy, saved, onto)
         self.weight.add_grad(dweight)
         if self.bias:
             self.bias.add_grad(dbias)
@@ -46,9 +46,9 @@ class RMSNorm(Layer):
         """x (..., C) -> y (..., C)."""
         return ops.rms_norm.forward(x, self.weight.value, self.eps)
 
-    def backward(self, dy: NDArray, saved: Any) -> NDArray:
-        """dy (..., C) -> dx (..., C)."""
-        dx, dweight = ops.rms_norm.backward(dy, saved)
+    def backward(self, dy: NDArray, saved: Any, onto: NDArray | None = None) -> NDArray:
+        """dy (..., C) -> dx (..., C), added to `onto`."""
+        dx, dweight = ops.rms_norm.backward(dy, saved, onto)
         self.weight.add_grad(dweight)
         return dx
 

@@ -52,8 +52,13 @@ def forward(
     return y, Saved(x, weight, mean[..., 0], rstd[..., 0], bias is not None)
 
 
-def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | None]:
-    """Returns dx (..., C), dweight (C,) and dbias (C,), or None without a bias."""
+def backward(
+    dy: NDArray, saved: Saved, onto: NDArray | None = None
+) -> tuple[NDArray, NDArray, NDArray | None]:
+    """Returns dx (..., C), dweight (C,) and dbias (C,), or None without a bias.
+
+    `onto` (..., C): what else x contributes to, as a residual stream does; dx is added to it.
+    """
     x, weight, mean, rstd, has_bias = saved
     rstd = rstd[..., None]
     x_hat = (x - mean[..., None]).astype(x.dtype) * rstd
@@ -63,4 +68,4 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray, NDArray | Non
 
     g = dy * weight
     dx = rstd * (g - g.mean(-1, keepdims=True) - x_hat * (g * x_hat).mean(-1, keepdims=True))
-    return dx, dweight, dbias
+    return dx if onto is None else onto + dx, dweight, dbias

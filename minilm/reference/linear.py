@@ -1,8 +1,8 @@
 r"""Linear map: every position's channels times one matrix, plus a bias.
 
-    y = x @ weight + bias
+    y = x @ weight + bias (+ onto)
 
-Shapes: x (..., I); weight (I, O); bias (O,); y (..., O). The leading axes are only
+Shapes: x (..., I); weight (I, O); bias (O,); onto, the residual stream, and y (..., O). The leading axes are only
 rows: they are folded into one axis N, so that each line below is a single product
 of two matrices.
 
@@ -10,6 +10,8 @@ Backward. y[n, o] = sum_i x[n, i] weight[i, o] + bias[o], so each factor's gradi
 dy times the other factor, summed over the index that the factor lacks:
 
     dx = dy @ weight^T        dweight = x^T @ dy        dbias = sum_n dy
+
+The gradient of `onto` is dy itself, and is not returned.
 
 Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating
 errors" (1986), equations 1, 6 and 7.
@@ -36,11 +38,15 @@ class Saved(NamedTuple):
     has_bias: bool
 
 
-def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[NDArray, Saved]:
+def forward(
+    x: NDArray, weight: NDArray, bias: NDArray | None = None, onto: NDArray | None = None
+) -> tuple[NDArray, Saved]:
     """Map the last axis of x from I to O channels; returns y (..., O)."""
     y = _rows(x) @ weight
     if bias is not None:
         y += bias
+    if onto is not None:
+        y += _rows(onto)
     return y.reshape(*x.shape[:-1], weight.shape[1]), Saved(x, weight, bias is not None)
 
 

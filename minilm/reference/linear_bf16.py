@@ -1,6 +1,6 @@
 r"""Linear map in mixed precision: factors rounded to bfloat16, sums in float32.
 
-    y = r(x) @ r(weight) + bias        dx = r(dy) @ r(weight)^T        dweight = r(x)^T @ r(dy)
+    y = r(x) @ r(weight) + bias (+ onto)        dx = r(dy) @ r(weight)^T        dweight = r(x)^T @ r(dy)
 
 r rounds a float32 number to the nearest bfloat16, which keeps its 8 bits of exponent and 8
 of its 24 bits of precision: a relative error of at most 2^-9. A product of two such numbers
@@ -38,12 +38,14 @@ def rounded(x: NDArray) -> NDArray:
     return np.where(np.isnan(x), x, near.view(np.float32).reshape(x.shape))
 
 
-def forward(x: NDArray, weight: NDArray, bias: NDArray | None = None) -> tuple[NDArray, Saved]:
+def forward(
+    x: NDArray, weight: NDArray, bias: NDArray | None = None, onto: NDArray | None = None
+) -> tuple[NDArray, Saved]:
     """Map the last axis of x from I to O channels; returns y (..., O)."""
     saved = Saved(x, weight, bias is not None)
     if x.dtype != np.float32:
-        return linear.forward(x, weight, bias)
-    return linear.forward(rounded(x), rounded(weight), bias)[0], saved
+        return linear.forward(x, weight, bias, onto)
+    return linear.forward(rounded(x), rounded(weight), bias, onto)[0], saved
 
 
 def backward(

@@ -42,8 +42,8 @@ def forward(x: NDArray, weight: NDArray, eps: float = 1e-5) -> tuple[NDArray, Sa
     return x * rstd * weight, Saved(x, weight, rstd[..., 0])
 
 
-def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
-    """Returns dx (..., C) and dweight (C,)."""
+def backward(dy: NDArray, saved: Saved, onto: NDArray | None = None) -> tuple[NDArray, NDArray]:
+    """Returns dx (..., C), added to `onto` (..., C) if given, and dweight (C,)."""
     x, weight, rstd = saved
     rstd = rstd[..., None]
     x_hat = x * rstd
@@ -52,4 +52,4 @@ def backward(dy: NDArray, saved: Saved) -> tuple[NDArray, NDArray]:
 
     g = dy * weight
     dx = rstd * (g - x_hat * (g * x_hat).mean(axis=-1, keepdims=True))
-    return dx, dweight
+    return dx if onto is None else onto + dx, dweight

@@ -42,26 +42,37 @@ def viewed(x, kind, gap=0):
     st.sampled_from([1, 2, 16, 31, 32, 33, 65, 128, 400]),
     st.sampled_from([0, 1, 2, 31, 32, 33, 64, 127, 767, 768, 769, 800]),
     st.tuples(kinds, kinds, st.integers(0, 9)),
-    st.booleans(),
-    st.booleans(),
+    st.tuples(st.booleans(), st.booleans(), st.booleans(), st.booleans()),
     st.sampled_from([(1, 1), (1, 2), (2, 1), (3, 2)]),
     st.sampled_from(engines()),
 )
-def test_products_are_exact(m, n, size, layout, accumulate, has_start, grid, engine):
+def test_products_are_exact(m, n, size, layout, options, grid, engine):
+    accumulate, has_start, has_onto, has_sums = options
     generator = np.random.default_rng(m + 7 * n + size)
     a, b, c = whole(generator, m, size), whole(generator, size, n), whole(generator, m, n)
     start = whole(generator, n) if has_start and not accumulate else None
+    onto = whole(generator, m, n) if has_onto and not accumulate else None
     exact = a.astype(float) @ b + (c if accumulate else 0 if start is None else start)
+    exact += 0 if onto is None else onto
+    # Numbers that would not survive being rounded to bfloat16.
+    sums = np.arange(n) + 1000.0 if has_sums and layout[1] == "rows" else None
+    sums_before, columns = None if sums is None else sums.copy(), b.sum(0, dtype=float)
     a, b = viewed(a, layout[0], layout[2])[0], viewed(b, layout[1], layout[2])[0]
     c, base = viewed(c, "rows", layout[2])
     used = base.copy()
     first = np.full(n + 32, np.nan, np.float32)
     first[:n] = 0 if start is None else start
     if size == 0:
-        product(a, b, c, engine, start, accumulate=accumulate)
+        product(a, b, c, engine, start, onto=onto, sums=sums, accumulate=accumulate)
     else:
-        bfloat16_product._product.sized(0)(a, b, c, first, accumulate, engine, *grid)
+        beside = c[:0] if onto is None else viewed(onto, "rows", layout[2] // 2)[0]
+        total = np.zeros(0) if sums is None else sums
+        bfloat16_product._product.sized(0)(
+            a, b, c, first, beside, total, accumulate, engine, *grid
+        )
     np.testing.assert_array_equal(c, exact)
+    if sums is not None:
+        np.testing.assert_array_equal(sums, sums_before + columns)
     used[1:-1, :n] = c
     np.testing.assert_array_equal(base, used)
 
@@ -84,7 +95,9 @@ def test_the_cut_changes_no_bit(engine):
     for grid in ((1, 1), (2, 1), (1, 3)):
         c = np.zeros((70, 100), np.float32)
         start = np.zeros(132, np.float32)
-        bfloat16_product._product.sized(0)(a, b, c, start, False, engine, *grid)
+        bfloat16_product._product.sized(0)(
+            a, b, c, start, c[:0], np.zeros(0), False, engine, *grid
+        )
         found.append(c)
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])

@@ -45,11 +45,12 @@ def lanes(dtype):
     return BYTES // np.dtype(dtype).itemsize
 
 
-def product(a, b, c, bias, accumulate, grid):
+def product(a, b, c, bias, accumulate, grid, onto=None, sums=None):
     """As `linear.product`, cut into any grid, with NaN behind what the sums start from."""
+    onto, sums = c[:0] if onto is None else onto, np.zeros(0) if sums is None else sums
     start = np.full(b.shape[1] + VECTORS * lanes(a.dtype), np.nan, a.dtype)
     start[: b.shape[1]] = 0 if bias is None else bias
-    linear._product.sized(0)(a, b, c, start, accumulate, *grid)
+    linear._product.sized(0)(a, b, c, start, onto, sums, accumulate, *grid)
 
 
 @settings(max_examples=150)
@@ -58,24 +59,31 @@ def product(a, b, c, bias, accumulate, grid):
     st.sampled_from([1, 2, 7, 8, 16, 17, 33, 48, 63, 64, 65, 127, 128, 129, 192, 200, 257]),
     st.sampled_from([0, 1, 2, 6, 16, 127, 128, 129, 400, 767, 768, 769, 900]),
     st.tuples(kinds, kinds, st.integers(0, 9)),
-    st.tuples(st.booleans(), st.booleans()),
+    st.tuples(st.booleans(), st.booleans(), st.booleans(), st.booleans()),
     st.tuples(st.integers(1, 4), st.integers(1, 4)),
     dtypes,
     st.integers(0, 2**32),
 )
 def test_a_product_equals_numpys(m, n, size, layout, options, grid, dtype, seed):
     generator = np.random.default_rng(seed)
-    accumulate, with_bias = options
+    accumulate, with_bias, with_onto, with_sums = options
     a, b, c = whole(generator, m, size), whole(generator, size, n), whole(generator, m, n)
     bias = whole(generator, n) if with_bias and not accumulate else None
+    onto = whole(generator, m, n) if with_onto else None
     expected = a @ b + (c if accumulate else 0 if bias is None else bias)
+    expected += onto if with_onto else 0
     view, base = viewed((c if accumulate else c * np.nan).astype(dtype), "rows", layout[2])
     everything = base.copy()
     everything[1:-1, :n] = expected
     a_view, _ = viewed(a.astype(dtype), layout[0], layout[2])
     b_view, _ = viewed(b.astype(dtype), layout[1], layout[2])
-    product(a_view, b_view, view, bias, accumulate, grid)
+    beside = viewed(onto.astype(dtype), "rows", layout[2] // 2)[0] if with_onto else None
+    sums = whole(generator, n) if with_sums and layout[1] == "rows" else None
+    sums_before = None if sums is None else sums.copy()
+    product(a_view, b_view, view, bias, accumulate, grid, beside, sums)
     np.testing.assert_array_equal(base, everything)
+    if sums is not None:
+        np.testing.assert_array_equal(sums, sums_before + b.sum(0))
 
 
 @pytest.mark.parametrize("kind", ["rows", "columns", "neither"])
@@ -114,6 +122,11 @@ def test_forward_and_backward(leading, n_in, n_out, layout, with_bias, out_kind,
     y, saved = linear.forward(x_view, weight_view, bias.astype(dtype) if with_bias else None)
     assert y.dtype == dtype
     np.testing.assert_array_equal(y, x @ weight + with_bias * bias)
+    onto = whole(generator, *leading, n_out).astype(dtype)
+    before_sum = onto.copy()
+    z, _ = linear.forward(x_view, weight_view, bias.astype(dtype) if with_bias else None, onto)
+    np.testing.assert_array_equal(z, y + onto)
+    np.testing.assert_array_equal(onto, before_sum)
     assert saved.x is x_view
     assert saved.weight is weight_view
     assert saved.has_bias == with_bias
@@ -237,13 +250,13 @@ def test_threads_do_not_change_a_bit(dtype):
     for n_threads in (1, numba.config.NUMBA_NUM_THREADS):
         numba.set_num_threads(n_threads)
         y, saved = linear.forward(x, weight, bias)
-        found.append([y, *linear.backward(dy, saved)])
+        found.append([y, *linear.backward(dy, saved), linear.column_sums(dy)])
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     first = np.zeros(len(bias) + VECTORS * lanes(dtype), dtype)
     first[: len(bias)] = bias
     for grid in ((1, 1), (3, 1), (1, 2), (4, 3)):
         y = np.empty_like(found[0][0])
-        linear._product.sized(0)(x, weight, y, first, False, *grid)
+        linear._product.sized(0)(x, weight, y, first, y[:0], np.zeros(0), False, *grid)
         found.append([y])
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=False):

@@ -5,6 +5,8 @@ import pytest
 
 from minilm import rng
 from minilm.nn.dropout import Dropout
+from minilm.nn.linear import Linear
+from minilm.nn.parameters import Parameters, Scope
 from minilm.reference import dropout as operation
 
 X = np.random.default_rng(0).standard_normal((4, 50))
@@ -34,3 +36,18 @@ def test_without_a_key_or_a_probability_nothing_happens(p, key):
     y, saved = layer.forward(X, key)
     assert y is X
     assert layer.backward(X, saved) is X
+
+
+@pytest.mark.parametrize("p", [0.0, 0.4])
+@pytest.mark.parametrize("onto", [None, X[:, :3]])
+def test_after_a_linear_map_and_onto_what_is_there(p, onto):
+    scope = Scope()
+    linear = Linear(scope / "map", 50, 3, std=1.0)
+    Parameters(scope.declared, np.float64)
+    linear.weight.value[...] = X.T[:, :3]
+    layer = Dropout(p, "site")
+    y, s_linear, s_dropout = layer.after(linear, X, 7, onto)
+    expected, _ = layer.forward(linear.forward(X)[0], 7)
+    np.testing.assert_allclose(y, expected + (0 if onto is None else onto), rtol=1e-12)
+    assert (s_dropout is None) == (p == 0)
+    assert s_linear.x is X

@@ -77,3 +77,16 @@ def test_against_torch():
     np.testing.assert_allclose(y, expected.detach(), rtol=1e-11)
     for gradient, tensor in zip(layer_norm.backward(dy, saved), (x, weight, bias), strict=True):
         np.testing.assert_allclose(gradient, tensor.grad, rtol=1e-9, atol=1e-12)
+
+
+def test_backward_onto_what_is_there():
+    normal = np.random.default_rng(3).standard_normal
+    dy, onto = normal((2, 3, 5)), normal((2, 3, 5))
+    _, saved = layer_norm.forward(normal((2, 3, 5)), normal(5), normal(5))
+    alone, *gradients = layer_norm.backward(dy, saved)
+    kept = onto.copy()
+    dx, *same = layer_norm.backward(dy, saved, onto)
+    np.testing.assert_allclose(dx, onto + alone, rtol=1e-14)
+    np.testing.assert_array_equal(onto, kept)
+    for a, b in zip(same, gradients, strict=True):
+        np.testing.assert_array_equal(a, b)

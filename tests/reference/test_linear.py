@@ -90,3 +90,12 @@ def test_against_torch():
     np.testing.assert_allclose(y, expected.detach(), rtol=1e-12)
     for gradient, tensor in zip(linear.backward(dy, saved), (x, weight, bias), strict=True):
         np.testing.assert_allclose(gradient, tensor.grad, rtol=1e-12)
+
+
+def test_onto_what_is_there():
+    normal = np.random.default_rng(3).standard_normal
+    x, weight, bias, onto = normal((2, 3, 4)), normal((4, 5)), normal(5), normal((2, 3, 5))
+    kept = onto.copy()
+    y, _ = linear.forward(x, weight, bias, onto)
+    np.testing.assert_allclose(y, linear.forward(x, weight, bias)[0] + onto, rtol=1e-14)
+    np.testing.assert_array_equal(onto, kept)
