@@ -8,6 +8,7 @@ import numpy as np
 from minilm.kernels.attention_head import (
     KEYS,
     QUERIES,
+    bands,
     copy_rows,
     first_tile,
     hide,
@@ -24,6 +25,7 @@ from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
 from minilm.kernels.pairs import less, split
 from minilm.kernels.product import (
+    EVERYTHING,
     ONE,
     ZERO,
     Matrix,
@@ -82,19 +84,19 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             columns = Panels(keys.data, j0 * size, size), Panels(values.data, j0 * size, size)
-            multiply(q_tile, columns[0], nothing, square(p), n_query, n, False)
+            multiply(q_tile, columns[0], nothing, square(p), n_query, n, False, EVERYTHING)
             hide(p, head, t, j0, n_query, n)
-            multiply(dy_tile, columns[1], nothing, square(dp), n_query, n, False)
+            multiply(dy_tile, columns[1], nothing, square(dp), n_query, n, False, EVERYTHING)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
             for i in range(n_query):
                 r_row = part(r, i * KEYS if head.limit > 0 else ZERO, n)
                 score_gradients(i * KEYS, n, p, dp, r_row, lse[t + i], delta[i], head.scale)
             dk_tile, dv_tile = rows_from(dk, j0), rows_from(dv, j0)
-            block = key_block(key_rows, j0, n, size)
-            multiply(square(dp), block, nothing, dq_tile, n_query, size, True)
-            multiply(_transposed(dp), q_rows, nothing, dk_tile, n, size, True)
-            multiply(_transposed(p), dy_rows, nothing, dv_tile, n, size, True)
+            block, (seen, seeing) = key_block(key_rows, j0, n, size), bands(head, t, j0)
+            multiply(square(dp), block, nothing, dq_tile, n_query, size, True, seen)
+            multiply(_transposed(dp), q_rows, nothing, dk_tile, n, size, True, seeing)
+            multiply(_transposed(p), dy_rows, nothing, dv_tile, n, size, True, seeing)
         copy_rows(dq_tile, rows_from(dq, t), n_query, size)
         release(q_rows.data)
         release(dy_rows.data)

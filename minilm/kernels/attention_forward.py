@@ -10,6 +10,7 @@ import numpy as np
 from minilm.kernels.attention_head import (
     KEYS,
     QUERIES,
+    bands,
     first_tile,
     hide,
     key_block,
@@ -24,7 +25,7 @@ from minilm.kernels.attention_head import (
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
-from minilm.kernels.product import ONE, ZERO, Panels, lanes, matrix, multiply, padded
+from minilm.kernels.product import EVERYTHING, ONE, ZERO, Panels, lanes, matrix, multiply, padded
 from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.kernels.vectors import dot, largest, part
 
@@ -52,15 +53,15 @@ def forward_head(head, q, k, v, y, lse, first, step):
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             block = Panels(keys.data, j0 * size, size)
-            multiply(rows_from(q, t), block, nothing, square(s), n_query, n, False)
+            multiply(rows_from(q, t), block, nothing, square(s), n_query, n, False, EVERYTHING)
             hide(s, head, t, j0, n_query, n)
             online_softmax(s, n_query, m, total, y_tile.data, size, ones, shrink)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
                 multiply_each(s, r, n_query * KEYS)
-            multiply(
-                square(s), key_block(values, j0, n, size), nothing, y_tile, n_query, size, True
-            )
+            seen, _ = bands(head, t, j0)
+            block = key_block(values, j0, n, size)
+            multiply(square(s), block, nothing, y_tile, n_query, size, True, seen)
         finish(rows_from(y, t), y_tile, m, total, part(lse, t, n_query), size)
     for room in (keys.data, values, nothing, ones, s, r, y_tile.data, m, shrink):
         release(room)

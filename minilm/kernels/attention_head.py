@@ -11,13 +11,25 @@ from numpy.typing import NDArray
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper
 from minilm.kernels.philox import philox4x32
-from minilm.kernels.product import ONE, ZERO, Matrix, Panels, matrix, new_panels, pack, padded
+from minilm.kernels.product import (
+    FAR,
+    ONE,
+    ZERO,
+    Band,
+    Matrix,
+    Panels,
+    matrix,
+    new_panels,
+    pack,
+    padded,
+)
 from minilm.kernels.vectors import part
 
 __all__ = [
     "KEYS",
     "QUERIES",
     "Head",
+    "bands",
     "copy_rows",
     "first_tile",
     "hide",
@@ -125,6 +137,14 @@ def n_keys(head, t, n_query):
     if not head.causal:
         return n_key
     return max(ZERO, min(n_key, t + n_query + n_key - head.n_query))
+
+
+@helper()
+def bands(head, t, j0):
+    """Of a tile of weights, and of the same transposed: what may differ from 0."""
+    # So many keys are seen by its first query, and one more by each that follows.
+    n_seen = t + 1 + head.visible.size - head.n_query - j0 if head.causal else FAR
+    return Band(-FAR, n_seen), Band(ONE - n_seen, FAR)
 
 
 @helper(apart=True)

@@ -31,6 +31,9 @@ from minilm.kernels.scratch import release, scratch, zeros
 from minilm.kernels.vectors import copy_8, part, transpose_square
 
 __all__ = [
+    "EVERYTHING",
+    "FAR",
+    "Band",
     "Matrix",
     "Panels",
     "add_product",
@@ -71,6 +74,17 @@ class Panels(NamedTuple):
     data: NDArray
     first: int
     size: int
+
+
+class Band(NamedTuple):
+    """Where numbers of a matrix may differ from 0: row i from ``begin + i`` up to ``end + i``."""
+
+    begin: int
+    end: int
+
+
+FAR = np.int64(2**40)
+EVERYTHING = Band(-FAR, FAR)
 
 
 @helper()
@@ -174,11 +188,12 @@ def pack_columns(a, packed, n_rows, size):
 
 
 @helper(apart=True)
-def multiply(a, b, start, c, n_rows, n_columns, accumulate):
+def multiply(a, b, start, c, n_rows, n_columns, accumulate, band):
     """c = a b + start, or c += a b if start is 0, for b packed.
 
     `start` has a number for each column, and whatever else until the vector is full; c any
-    distance from row to row, but its columns are contiguous.
+    distance from row to row, but its columns are contiguous. What row i of a has outside its
+    `band` is 0, and may be left out.
     """
     j = ZERO
     edge = Matrix(b.data, b.data.size - ROWS * VECTORS * lanes(b.data), ZERO, ONE, ZERO)
@@ -189,12 +204,15 @@ def multiply(a, b, start, c, n_rows, n_columns, accumulate):
             m = min(ROWS, n_rows - i * ROWS)
             rows = Matrix(a.data, a.first + i * a.tile, a.row, a.column, a.tile)
             to = Matrix(c.data, c.first + i * c.tile + j, c.row, ONE, ZERO)
+            first, last = max(ZERO, band.begin + i * ROWS), min(b.size, band.end + i * ROWS + m - 1)
+            span = Panels(b.data, panel.first + first * width, max(ZERO, last - first))
+            rows = Matrix(a.data, rows.first + first * a.column, a.row, a.column, a.tile)
             if n == width:
                 reserve(to, ZERO, m, width)
-                _tile(rows, panel, start, j, to, width, m, accumulate)
+                _tile(rows, span, start, j, to, width, m, accumulate)
             else:
                 tile = Matrix(edge.data, edge.first, width, ONE, ZERO)
-                _tile(rows, panel, start, j, tile, width, m, False)
+                _tile(rows, span, start, j, tile, width, m, False)
                 _copy_tile(tile, to, m, n, accumulate)
         j += width
 
@@ -261,7 +279,7 @@ def add_product(a, b, start, onto, sums, c, n_rows, n_columns, size, accumulate)
                     sum_columns(source, k, part(sums, n0, n), few)
                 target = matrix(c.data, c.first + m0 * c.row + n0, c.row, ONE)
                 begin = part(start, n0, n) if k0 == 0 else part(nothing, ZERO, n)
-                multiply(rows, block, begin, target, m, n, adding)
+                multiply(rows, block, begin, target, m, n, adding, EVERYTHING)
                 if k0 + k == size and onto.data.size > 0:
                     beside = matrix(onto.data, onto.first + m0 * onto.row + n0, onto.row, ONE)
                     add_block(beside, target, m, n)

@@ -25,7 +25,7 @@ def _product(
     rows = matrix(a, 5, a_row, a_column)
     if packed.size > 0:
         rows = pack_columns(rows, packed, n_rows, size)
-    multiply(rows, block, start, matrix(c, 7, c_row, 1), n_rows, n_columns, accumulate)
+    multiply(rows, block, start, matrix(c, 7, c_row, 1), n_rows, n_columns, accumulate, band)
 
 
 @kernel()
