@@ -10,14 +10,23 @@ from hypothesis import strategies as st
 from minilm.kernels import product
 from minilm.kernels.jit import kernel
 from minilm.kernels.processor import BYTES
-from minilm.kernels.product import Panels, matrix, multiply, new_panels, pack, pack_columns
+from minilm.kernels.product import (
+    FAR,
+    Band,
+    Panels,
+    matrix,
+    multiply,
+    new_panels,
+    pack,
+    pack_columns,
+)
 from minilm.kernels.registers import ROWS, VECTORS
 
 
 @kernel()
 def _product(
     a, a_row, a_column, packed, b, b_row, b_column, panels, first, start, c, c_row, n_rows,
-    n_columns, size, accumulate,
+    n_columns, size, accumulate, begin, end,
 ):  # fmt: skip
     """c from a, packed too if it has the room, and b, packed from `first` on in panels."""
     block = Panels(panels, first, size)
@@ -25,7 +34,8 @@ def _product(
     rows = matrix(a, 5, a_row, a_column)
     if packed.size > 0:
         rows = pack_columns(rows, packed, n_rows, size)
-    multiply(rows, block, start, matrix(c, 7, c_row, 1), n_rows, n_columns, accumulate, band)
+    to, band = matrix(c, 7, c_row, 1), Band(begin, end)
+    multiply(rows, block, start, to, n_rows, n_columns, accumulate, band)
 
 
 @kernel()
@@ -73,7 +83,7 @@ def columns_of(a, size):
     return places, a
 
 
-def run(a, b, start, c, c_row, *, kinds, gap, first, accumulate, packed):
+def run(a, b, start, c, c_row, *, kinds, gap, first, accumulate, packed, band=(-FAR, FAR)):
     (n_rows, size), n_columns = a.shape, b.shape[1]
     tile = ROWS * VECTORS * lanes(a.dtype)
     a_data, a_row, a_column = layout_of(a, 5, kinds[0], gap)
@@ -84,7 +94,7 @@ def run(a, b, start, c, c_row, *, kinds, gap, first, accumulate, packed):
     tiles = np.full(room, np.nan, a.dtype)
     _product(
         a_data, a_row, a_column, tiles, b_data, b_row, b_column, panels, first, start, c, c_row,
-        n_rows, n_columns, size, accumulate,
+        n_rows, n_columns, size, accumulate, *band,
     )  # fmt: skip
     np.testing.assert_array_equal(panels[: len(expected)], expected)
     if packed:
@@ -100,10 +110,11 @@ def run(a, b, start, c, c_row, *, kinds, gap, first, accumulate, packed):
     st.tuples(*[st.sampled_from(["rows", "columns", "neither"])] * 2),
     st.tuples(st.integers(0, 2), st.sampled_from([0, 5])),
     st.tuples(st.booleans(), st.booleans()),
+    st.tuples(*[st.none() | st.integers(-70, 70)] * 2),
     st.sampled_from([np.float32, np.float64]),
     st.integers(0, 2**32),
 )
-def test_equals_numpy(n_rows, n_columns, size, kinds, places, options, dtype, seed):
+def test_equals_numpy(n_rows, n_columns, size, kinds, places, options, band, dtype, seed):
     generator = np.random.default_rng(seed)
     (gap, first), (accumulate, packed) = places, options
     packed = packed and kinds[0] == "columns"
@@ -112,6 +123,9 @@ def test_equals_numpy(n_rows, n_columns, size, kinds, places, options, dtype, se
         return generator.integers(-8, 9, shape).astype(dtype)
 
     a, b, bias = whole(n_rows, size), whole(size, n_columns), whole(n_columns)
+    begin, end = -FAR if band[0] is None else band[0], FAR if band[1] is None else band[1]
+    i, k = np.arange(n_rows)[:, None], np.arange(size)
+    a[(k < begin + i) | (k >= end + i)] = 0
     start = np.full(n_columns + VECTORS * lanes(dtype), np.nan, dtype)
     start[:n_columns] = 0 if accumulate else bias
     c_row = n_columns + gap
@@ -123,9 +137,25 @@ def test_equals_numpy(n_rows, n_columns, size, kinds, places, options, dtype, se
     expected[inside] = bias + a @ b
     run(
         a, b, start, c, c_row, kinds=kinds, gap=gap, first=first, accumulate=accumulate,
-        packed=packed,
+        packed=packed, band=(begin, end),
     )  # fmt: skip
     np.testing.assert_array_equal(c, expected)
+
+
+@pytest.mark.parametrize("kind", ["rows", "columns"])
+@pytest.mark.parametrize(("begin", "end"), [(3, FAR), (-FAR, 2), (4, 9)])
+def test_what_is_outside_the_band_is_left_out(kind, begin, end):
+    n_rows, size = ROWS + 1, 40
+    i, k = np.arange(n_rows)[:, None], np.arange(size)
+    a, b = np.where((k < begin + i) | (k >= end + i), 0.0, 1.0), np.ones((size, 5))
+    expected = a @ b
+    b[(k < begin) | (k >= end + n_rows - 1)] = np.nan
+    c = np.zeros(7 + n_rows * 5)
+    run(
+        a, b, np.zeros(50), c, 5, kinds=(kind, "rows"), gap=0, first=0, accumulate=False,
+        packed=False, band=(begin, end),
+    )  # fmt: skip
+    np.testing.assert_array_equal(c[7:].reshape(n_rows, 5), expected)
 
 
 @pytest.mark.parametrize("kind", ["rows", "columns"])
