@@ -77,7 +77,7 @@ def _keep_freed_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
-        mallopt(_M_TRIM_THRESHOLD, -1)  # never: the highest threshold is 2 GB, and a step frees more
+        mallopt(_M_TRIM_THRESHOLD, -1)  # never: a step may free more than the highest, 2 GB
         mallopt(_M_MMAP_THRESHOLD, 2**31 - 1)
 
 

@@ -5,7 +5,8 @@ fast. A file holds the public `forward` and `backward`, which check and lay out 
 arguments, and the compiled loops beneath them. Shared by all: `jit` (how they are compiled,
 for the `processor`, with `code_cache` and `ahead`), `layout`, `exponential`, `pairs`, room to
 work in (`scratch`) and rows asked for ahead (`fetch`); and for products of matrices `product`,
-made of the tiles of `registers` and the vector instructions of `vectors`, or for few rows of
+made of the tiles of `registers` and the vector instructions of `vectors`, with what is done
+to a block in the cache (`blocks`), or for few rows of
 what `few_rows`, `streams` and `reading` read in the order of memory; in mixed precision
 `bfloat16`, `bfloat16_tiles` and `bfloat16_product`, and for weights kept so `packed_halves` and
 `tile_stream`. `softmax`, which runs inside attention and the loss, and `tanh`, which one small

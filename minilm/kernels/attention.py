@@ -223,7 +223,8 @@ def _backward(
             # Packed again for each query head of a group: a small part of the work.
             packed = pack_keys(head, rows_of(k, b, g), rows_of(v, b, g))
             rows = rows_of(q, b, h), rows_of(y, b, h), rows_of(dy, b, h), rows_of(dq, b, h)
-            backward_head(head, *rows, row_of(lse, head.number, n_query), dense_dk, dense_dv, packed)
+            lse_row = row_of(lse, head.number, n_query)
+            backward_head(head, *rows, lse_row, dense_dk, dense_dv, packed)
             release(packed[0].data)
             release(packed[1].data)
             release(packed[2])

@@ -28,7 +28,7 @@ from minilm.kernels.vectors import memory
 from minilm.reference import linear as reference
 from minilm.reference.linear import Saved
 
-__all__ = ["Saved", "add_into", "backward", "column_sums", "forward"]
+__all__ = ["Saved", "add_gradients", "backward", "column_sums", "forward"]
 
 
 def forward(

@@ -2,9 +2,9 @@ r"""Linear map: every position's channels times one matrix, plus a bias.
 
     y = x @ weight + bias (+ onto)
 
-Shapes: x (..., I); weight (I, O); bias (O,); onto, the residual stream, and y (..., O). The leading axes are only
-rows: they are folded into one axis N, so that each line below is a single product
-of two matrices.
+Shapes: x (..., I); weight (I, O); bias (O,); onto, such as a residual stream, and y (..., O).
+The leading axes are only rows: they are folded into one axis N, so that each line below is a
+single product of two matrices.
 
 Backward. y[n, o] = sum_i x[n, i] weight[i, o] + bias[o], so each factor's gradient is
 dy times the other factor, summed over the index that the factor lacks:

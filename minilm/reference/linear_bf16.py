@@ -1,6 +1,7 @@
 r"""Linear map in mixed precision: factors rounded to bfloat16, sums in float32.
 
-    y = r(x) @ r(weight) + bias (+ onto)        dx = r(dy) @ r(weight)^T        dweight = r(x)^T @ r(dy)
+    y = r(x) @ r(weight) + bias (+ onto)
+    dx = r(dy) @ r(weight)^T        dweight = r(x)^T @ r(dy)
 
 r rounds a float32 number to the nearest bfloat16, which keeps its 8 bits of exponent and 8
 of its 24 bits of precision: a relative error of at most 2^-9. A product of two such numbers

@@ -67,9 +67,7 @@ def test_products_are_exact(m, n, size, layout, options, grid, engine):
     else:
         beside = c[:0] if onto is None else viewed(onto, "rows", layout[2] // 2)[0]
         total = np.zeros(0) if sums is None else sums
-        bfloat16_product._product.sized(0)(
-            a, b, c, first, beside, total, accumulate, engine, *grid
-        )
+        bfloat16_product._product.sized(0)(a, b, c, first, beside, total, accumulate, engine, *grid)
     np.testing.assert_array_equal(c, exact)
     if sums is not None:
         np.testing.assert_array_equal(sums, sums_before + columns)
@@ -95,9 +93,7 @@ def test_the_cut_changes_no_bit(engine):
     for grid in ((1, 1), (2, 1), (1, 3)):
         c = np.zeros((70, 100), np.float32)
         start = np.zeros(132, np.float32)
-        bfloat16_product._product.sized(0)(
-            a, b, c, start, c[:0], np.zeros(0), False, engine, *grid
-        )
+        bfloat16_product._product.sized(0)(a, b, c, start, c[:0], np.zeros(0), False, engine, *grid)
         found.append(c)
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
