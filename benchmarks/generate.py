@@ -2,9 +2,10 @@
 
 GPT-2's shape with random weights, greedy, each library in a process of its own, in turn, with
 all cores. minilm in float32 and with its weights in bfloat16; Hugging Face's ``generate`` in
-float32. Printed: the prefill of a prompt; the median time of a token after it; tokens/s; and
-how near that comes to the bytes of weights and cache that a token reads, at the speed at
-which this machine reads memory, measured between the rounds. Needs ``minilm[oracle]``.
+float32. Printed: the prefill of a prompt, and beside it the same tokens in training's forward pass
+(in bf16 in mixed precision); the median time of a token after it; tokens/s; and how near that
+comes to the bytes of weights and cache that a token reads, at the speed at which this machine
+reads memory, measured between the rounds. Needs ``minilm[oracle]``.
 """
 
 from __future__ import annotations
@@ -34,17 +35,26 @@ def _prompt(vocabulary: int, rows: int, n: int) -> np.ndarray:
 
 
 def _ours(size: str, precision: str, rows: int, prompt: int) -> Callable[[int], list[float]]:
+    from minilm import backend
     from minilm.generation.cache import Cache
     from minilm.generation.half import keep_halves
     from minilm.models.gpt import GPT
 
-    model = GPT(named(size))
+    model = trained = GPT(named(size))
     if precision == "bf16":
+        trained = GPT(named(size))  # whose weights stay as they are
         keep_halves(model)
     tokens = _prompt(model.config.vocab_size, rows, prompt)
 
+    def forward() -> float:
+        with backend.computing(precision):
+            started = time.perf_counter()
+            x, _ = trained.features(tokens)
+            trained.head.forward(x[:, -1])
+            return time.perf_counter() - started
+
     def generate(n: int) -> list[float]:
-        times, following = [], tokens
+        times, following = [forward()], tokens
         cache = Cache(model, batch_size=rows, n_positions=prompt + n)
         for _ in range(n + 1):
             started = time.perf_counter()
@@ -83,7 +93,7 @@ def _theirs(size: str, rows: int, prompt: int) -> Callable[[int], list[float]]:
                 )  # fmt: skip
                 times.append(time.perf_counter() - started)
         first, whole = times
-        return [first, *[(whole - first) / n] * n]
+        return [0.0, first, *[(whole - first) / n] * n]  # no forward pass of training
 
     return generate
 
@@ -121,6 +131,7 @@ def measure(
         )
         for side in sides
     }  # fmt: skip
+    forward: dict[str, list[float]] = {side: [] for side in sides}
     prefill: dict[str, list[float]] = {side: [] for side in sides}
     token: dict[str, list[float]] = {side: [] for side in sides}
     speed = 0.0
@@ -128,7 +139,8 @@ def measure(
         child.ask(n=2)  # compiles, and touches all memory
     for _ in range(rounds):
         for side, child in children.items():
-            first, *others = child.ask(n=tokens)
+            trained, first, *others = child.ask(n=tokens)
+            forward[side].append(trained)
             prefill[side].append(first)
             token[side] += others
         speed = max(speed, children[sides[0]].ask())
@@ -143,6 +155,7 @@ def measure(
                 "side": side,
                 "size": size,
                 "rows": rows,
+                "forward_ms": statistics.median(forward[side]) * 1e3 or None,
                 "prefill_ms": statistics.median(prefill[side]) * 1e3,
                 "token_ms": seconds * 1e3,
                 "tokens_per_second": rows / seconds,
@@ -183,14 +196,16 @@ def main() -> None:
     print(f"{about}; {machine.processor()}")
     print(f"{options.size}, prompt of {PROMPT} tokens, then {options.tokens} more; medians")
     print(
-        f"{'texts':5} {'':14}{'prefill ms':>11}{'token ms':>10}{'tokens/s':>10}"
+        f"{'texts':5} {'':14}{'forward ms':>11}{'prefill ms':>11}{'token ms':>10}{'tokens/s':>10}"
         f"{'of bandwidth':>14}{'ratio':>7}"
     )
     for rows in shapes:
         ours = next((row["token_ms"] for row in rows if row["side"] == "float32"), float("nan"))
         for row in rows:
+            forward = f"{row['forward_ms']:.1f}" if row["forward_ms"] else ""
             print(
-                f"{row['rows']:5} {row['side']:14}{row['prefill_ms']:11.1f}{row['token_ms']:10.2f}"
+                f"{row['rows']:5} {row['side']:14}{forward:>11}"
+                f"{row['prefill_ms']:11.1f}{row['token_ms']:10.2f}"
                 f"{row['tokens_per_second']:10.1f}{row['bandwidth_share']:14.0%}"
                 f"{row['token_ms'] / ours:7.2f}"
             )
