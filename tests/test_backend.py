@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
+
 import pytest
 
 from minilm import backend
@@ -46,3 +51,23 @@ def test_unknown_names():
         raise AssertionError
     with pytest.raises(ValueError, match="no twin"), backend.using("kernel"):
         raise AssertionError
+
+
+FREED = """
+import ctypes, minilm, numpy as np
+end = ctypes.CDLL(None).sbrk
+end.restype, end.argtypes = ctypes.c_void_p, [ctypes.c_long]
+before = end(0)
+arrays = [np.empty(2**30, np.uint8) for _ in range(3)]  # which nobody touches: no memory yet
+arrays.clear()
+print((end(0) - before) >> 30)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_freed_memory_is_kept_however_much():
+    free = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    command = [sys.executable, "-c", FREED]
+    for environment, kept in ((free, "3"), (free | {"MALLOC_TOP_PAD_": "0"}, "0")):
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == kept, environment
