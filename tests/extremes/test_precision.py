@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks import precision
+from minilm.kernels.processor import has
+
+FUSED = has("fma") or has("neon")  # multiplies and adds with one rounding
 
 
 def test_units_in_the_last_place():
@@ -50,5 +53,7 @@ def test_errors_are_no_larger_than_those_of_pytorch():
         # by half, the typical one by a tenth. The gradients of one query are few numbers, in
         # which large terms cancel.
         typical, largest = (1.3, 2.0) if "one query" in name else (1.1, 1.5)
+        if not FUSED:  # PyTorch takes the processor as it is, whatever Numba is told
+            typical, largest = 2 * typical, 2 * largest
         assert ours["typical"] <= typical * theirs["typical"] + 1e-3, name
         assert ours["scale"] <= largest * theirs["scale"] + 0.25, name
