@@ -49,7 +49,7 @@ def compile_ahead(calls: Iterable[Call]) -> None:
     """
     lines = [
         line
-        for call in sorted(calls, key=lambda call: not call.form.is_long)  # the longest first
+        for call in sorted(calls, key=lambda call: -call.form.seconds)  # the longest first
         if not call.form.is_kept(call.types) and (line := _line(call)) is not None
     ]
     n_processes = min(len(lines), _config.NUMBA_NUM_THREADS)

@@ -183,7 +183,7 @@ def row_of(x, i, n):
     return part(memory(x), i * n, n)
 
 
-@kernel(parallel_from=50_000, strided=True, long=True)
+@kernel(parallel_from=50_000, strided=True, long=9)
 def _forward(
     q, k, v, y, lse, visible, masked, first, bounded, n_kv_head, size, causal, scale, limit,
     survival, k0, k1, n_parts,
@@ -204,7 +204,7 @@ def _forward(
             forward_head(head, *rows, row_of(lse, number, n_query), turn, n_parts)
 
 
-@kernel(parallel_from=50_000, strided=True, long=True)
+@kernel(parallel_from=50_000, strided=True, long=8)
 def _backward(
     q, k, v, y, dy, dq, dk, dv, lse, visible, masked, first, bounded, n_kv_head, size, causal,
     scale, limit, survival, k0, k1,

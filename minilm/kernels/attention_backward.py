@@ -25,8 +25,10 @@ from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
 from minilm.kernels.pairs import less, split
 from minilm.kernels.product import (
+    ADD,
     EVERYTHING,
     ONE,
+    SET,
     ZERO,
     Matrix,
     Panels,
@@ -64,7 +66,7 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
     keys, values, key_rows = packed
     nothing, delta = zeros(padded(q.data, size) + KEYS, real), scratch(QUERIES, real)
     p, dp = scratch(QUERIES * KEYS, real), scratch(QUERIES * KEYS, real)
-    r = filled(QUERIES * KEYS, 1, real)
+    r = filled(QUERIES * KEYS, ONE, real)
     q_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
     dy_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
     dq_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
@@ -84,9 +86,9 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             columns = Panels(keys.data, j0 * size, size), Panels(values.data, j0 * size, size)
-            multiply(q_tile, columns[0], nothing, square(p), n_query, n, False, EVERYTHING)
+            multiply(q_tile, columns[0], nothing, square(p), n_query, n, SET, EVERYTHING)
             hide(p, head, t, j0, n_query, n)
-            multiply(dy_tile, columns[1], nothing, square(dp), n_query, n, False, EVERYTHING)
+            multiply(dy_tile, columns[1], nothing, square(dp), n_query, n, SET, EVERYTHING)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
             for i in range(n_query):
@@ -94,9 +96,9 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
                 score_gradients(i * KEYS, n, p, dp, r_row, lse[t + i], delta[i], head.scale)
             dk_tile, dv_tile = rows_from(dk, j0), rows_from(dv, j0)
             block, (seen, seeing) = key_block(key_rows, j0, n, size), bands(head, t, j0)
-            multiply(square(dp), block, nothing, dq_tile, n_query, size, True, seen)
-            multiply(_transposed(dp), q_rows, nothing, dk_tile, n, size, True, seeing)
-            multiply(_transposed(p), dy_rows, nothing, dv_tile, n, size, True, seeing)
+            multiply(square(dp), block, nothing, dq_tile, n_query, size, ADD, seen)
+            multiply(_transposed(dp), q_rows, nothing, dk_tile, n, size, ADD, seeing)
+            multiply(_transposed(p), dy_rows, nothing, dv_tile, n, size, ADD, seeing)
         copy_rows(dq_tile, rows_from(dq, t), n_query, size)
         release(q_rows.data)
         release(dy_rows.data)

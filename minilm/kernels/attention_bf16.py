@@ -56,7 +56,7 @@ def backward(
     return attention.run_backward(run, dy, saved, out, engines()[0])
 
 
-@kernel(parallel_from=50_000, strided=True, long=True)
+@kernel(parallel_from=50_000, strided=True, long=5)
 def _forward(
     q, k, v, y, lse, visible, masked, first, bounded, n_kv_head, size, causal, scale, limit,
     survival, k0, k1, n_parts, engine,
@@ -76,7 +76,7 @@ def _forward(
         end(engine)
 
 
-@kernel(parallel_from=50_000, strided=True, long=True)
+@kernel(parallel_from=50_000, strided=True, long=6)
 def _backward(
     q, k, v, y, dy, dq, dk, dv, lse, visible, masked, first, bounded, n_kv_head, size, causal,
     scale, limit, survival, k0, k1, engine,

@@ -21,11 +21,11 @@ from minilm.kernels.attention_head import (
     scale_row,
     set_survival,
 )
-from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, pack, rounded, tiles
+from minilm.kernels.bfloat16 import LANES, LEFT, RIGHT, STEP, TILE, Factor, pack, rounded, tiles
 from minilm.kernels.bfloat16_tiles import SIDE, multiply
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
-from minilm.kernels.product import ONE, ZERO, matrix
+from minilm.kernels.product import ADD, ONE, SET, ZERO, matrix
 from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.kernels.vectors import part
 
@@ -72,7 +72,7 @@ def _packed(words, x, n_rows, n_columns, left):
 def _pack_columns(x, n_rows, size):
     """x (n_rows, D) as a right factor whose columns are the rows of x, summed over D."""
     words = _words(n_rows, size)
-    return _packed(words, Factor(x.data, x.first, x.row, ONE), n_rows, size, False)
+    return _packed(words, Factor(x.data, x.first, x.row, ONE), n_rows, size, RIGHT)
 
 
 @helper()
@@ -84,7 +84,7 @@ def _columns_at(packed, j0):
 @helper()
 def _pack_rows(words, x, n_rows, size):
     """x (n_rows, D) as a right factor with D columns, summed over its rows."""
-    return _packed(words, Factor(x.data, x.first, ONE, x.row), size, n_rows, False)
+    return _packed(words, Factor(x.data, x.first, ONE, x.row), size, n_rows, RIGHT)
 
 
 @helper()
@@ -115,7 +115,7 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
     size, n_key, width = head.size, head.visible.size, wide(head.size)
     fetch(v, ZERO, n_key, size)
     keys, values = _pack_columns(k, n_key, size), _pack_blocks(v, n_key, size)
-    nothing, ones = zeros(SIDE, np.float32), filled(KEYS, 1, np.float32)
+    nothing, ones = zeros(SIDE, np.float32), filled(KEYS, ONE, np.float32)
     s, r = zeros(QUERIES * KEYS, np.float32), scratch(QUERIES * KEYS, np.float32)
     q_words, p_words = _words(QUERIES, size), _words(QUERIES, KEYS)
     y_tile = scratch(QUERIES * width, np.float32)
@@ -124,7 +124,7 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
     for t in range(first * QUERIES, head.n_query, step * QUERIES):
         n_query = min(QUERIES, head.n_query - t)
         queries = _packed(q_words, Factor(q.data, q.first + t * q.row, q.row, ONE),
-                          n_query, size, True)  # fmt: skip
+                          n_query, size, LEFT)  # fmt: skip
         following = min(QUERIES, head.n_query - t - QUERIES)
         fetch(q, t + QUERIES, following, size)
         reserve(y, t, n_query, size)
@@ -134,16 +134,16 @@ def forward_head(head, q, k, v, y, lse, first, step, engine):
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             columns = _columns_at(keys, j0)
-            _fill(queries, columns, s, ZERO, KEYS, n_query, n, False, nothing, engine)
+            _fill(queries, columns, s, ZERO, KEYS, n_query, n, SET, nothing, engine)
             scale_row(part(s, ZERO, n_query * KEYS), head.scale)
             hide(s, head, t, j0, n_query, n)
             online_softmax(s, n_query, m, total, y_tile, width, ones, shrink)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
                 multiply_each(s, r, n_query * KEYS)
-            weights = _packed(p_words, Factor(s, ZERO, KEYS, ONE), n_query, n, True)
+            weights = _packed(p_words, Factor(s, ZERO, KEYS, ONE), n_query, n, LEFT)
             block = _block_at(values, j0, n, size)
-            _fill(weights, block, y_tile, ZERO, width, n_query, size, True, nothing, engine)
+            _fill(weights, block, y_tile, ZERO, width, n_query, size, ADD, nothing, engine)
         tile = matrix(y_tile, ZERO, width, ONE)
         finish(rows_from(y, t), tile, m, total, part(lse, t, n_query), size)
     for room in (nothing, ones, s, r, y_tile, m, shrink):
@@ -176,7 +176,7 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed, engine):
     keys, values, key_rows = packed
     nothing, delta = zeros(SIDE, np.float32), scratch(QUERIES, np.float32)
     p, dp = zeros(QUERIES * KEYS, np.float32), zeros(QUERIES * KEYS, np.float32)
-    r = filled(QUERIES * KEYS, 1, np.float32)
+    r = filled(QUERIES * KEYS, ONE, np.float32)
     q_tile = matrix(scratch(QUERIES * size, np.float32), ZERO, size, ONE)
     dy_tile = matrix(scratch(QUERIES * size, np.float32), ZERO, size, ONE)
     dq_tile = matrix(scratch(QUERIES * width, np.float32), ZERO, width, ONE)
@@ -193,30 +193,30 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed, engine):
         copy_rows(rows_from(q, t), q_tile, n_query, size)
         copy_rows(rows_from(dy, t), dy_tile, n_query, size)
         dq_tile.data[:] = 0
-        queries = _packed(q_words, Factor(q_tile.data, ZERO, size, ONE), n_query, size, True)
-        dys = _packed(dy_words, Factor(dy_tile.data, ZERO, size, ONE), n_query, size, True)
+        queries = _packed(q_words, Factor(q_tile.data, ZERO, size, ONE), n_query, size, LEFT)
+        dys = _packed(dy_words, Factor(dy_tile.data, ZERO, size, ONE), n_query, size, LEFT)
         q_rows = _pack_rows(q_room, q_tile, n_query, size)
         dy_rows = _pack_rows(dy_room, dy_tile, n_query, size)
         _row_products(rows_from(y, t), dy_tile, n_query, size, delta)
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             key_columns, value_columns = _columns_at(keys, j0), _columns_at(values, j0)
-            _fill(queries, key_columns, p, ZERO, KEYS, n_query, n, False, nothing, engine)
+            _fill(queries, key_columns, p, ZERO, KEYS, n_query, n, SET, nothing, engine)
             scale_row(part(p, ZERO, n_query * KEYS), head.scale)
             hide(p, head, t, j0, n_query, n)
-            _fill(dys, value_columns, dp, ZERO, KEYS, n_query, n, False, nothing, engine)
+            _fill(dys, value_columns, dp, ZERO, KEYS, n_query, n, SET, nothing, engine)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
             for i in range(n_query):
                 r_row = part(r, i * KEYS if head.limit > 0 else ZERO, n)
                 score_gradients(i * KEYS, n, p, dp, r_row, lse[t + i], delta[i], head.scale)
-            ds = _packed(words, Factor(dp, ZERO, KEYS, ONE), n_query, n, True)
+            ds = _packed(words, Factor(dp, ZERO, KEYS, ONE), n_query, n, LEFT)
             block = _block_at(key_rows, j0, n, size)
-            _fill(ds, block, dq_tile.data, ZERO, width, n_query, size, True, nothing, engine)
-            ds = _packed(words, Factor(dp, ZERO, ONE, KEYS), n, n_query, True)
-            _fill(ds, q_rows, dk, j0 * width, width, n, size, True, nothing, engine)
-            weights = _packed(words, Factor(p, ZERO, ONE, KEYS), n, n_query, True)
-            _fill(weights, dy_rows, dv, j0 * width, width, n, size, True, nothing, engine)
+            _fill(ds, block, dq_tile.data, ZERO, width, n_query, size, ADD, nothing, engine)
+            ds = _packed(words, Factor(dp, ZERO, ONE, KEYS), n, n_query, LEFT)
+            _fill(ds, q_rows, dk, j0 * width, width, n, size, ADD, nothing, engine)
+            weights = _packed(words, Factor(p, ZERO, ONE, KEYS), n, n_query, LEFT)
+            _fill(weights, dy_rows, dv, j0 * width, width, n, size, ADD, nothing, engine)
         copy_rows(dq_tile, rows_from(dq, t), n_query, size)
     for room in (nothing, delta, p, dp, r, q_tile.data, dy_tile.data, dq_tile.data):
         release(room)

@@ -25,7 +25,18 @@ from minilm.kernels.attention_head import (
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
-from minilm.kernels.product import EVERYTHING, ONE, ZERO, Panels, lanes, matrix, multiply, padded
+from minilm.kernels.product import (
+    ADD,
+    EVERYTHING,
+    ONE,
+    SET,
+    ZERO,
+    Panels,
+    lanes,
+    matrix,
+    multiply,
+    padded,
+)
 from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.kernels.vectors import dot, largest, part
 
@@ -38,7 +49,7 @@ def forward_head(head, q, k, v, y, lse, first, step):
     size, n_key, real = head.size, head.visible.size, q.data.dtype
     fetch(v, ZERO, n_key, size)
     keys, values = pack_columns_of(k, n_key, size, head.scale), pack_rows_of(v, n_key, size, KEYS)
-    nothing, ones = zeros(padded(q.data, size) + KEYS, real), filled(KEYS, 1, real)
+    nothing, ones = zeros(padded(q.data, size) + KEYS, real), filled(KEYS, ONE, real)
     s, r = scratch(QUERIES * KEYS, real), scratch(QUERIES * KEYS, real)
     y_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
     m, shrink, total = scratch(QUERIES, real), scratch(QUERIES, real), scratch(QUERIES, np.float64)
@@ -53,7 +64,7 @@ def forward_head(head, q, k, v, y, lse, first, step):
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             block = Panels(keys.data, j0 * size, size)
-            multiply(rows_from(q, t), block, nothing, square(s), n_query, n, False, EVERYTHING)
+            multiply(rows_from(q, t), block, nothing, square(s), n_query, n, SET, EVERYTHING)
             hide(s, head, t, j0, n_query, n)
             online_softmax(s, n_query, m, total, y_tile.data, size, ones, shrink)
             if head.limit > 0:
@@ -61,7 +72,7 @@ def forward_head(head, q, k, v, y, lse, first, step):
                 multiply_each(s, r, n_query * KEYS)
             seen, _ = bands(head, t, j0)
             block = key_block(values, j0, n, size)
-            multiply(square(s), block, nothing, y_tile, n_query, size, True, seen)
+            multiply(square(s), block, nothing, y_tile, n_query, size, ADD, seen)
         finish(rows_from(y, t), y_tile, m, total, part(lse, t, n_query), size)
     for room in (keys.data, values, nothing, ones, s, r, y_tile.data, m, shrink):
         release(room)

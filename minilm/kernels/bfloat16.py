@@ -33,11 +33,23 @@ from minilm.kernels.processor import has
 from minilm.kernels.scratch import release, scratch
 from minilm.kernels.vectors import constant, element_at, part
 
-__all__ = ["CAN_ROUND", "LANES", "STEP", "TILE", "Factor", "pack", "rounded", "tiles"]
+__all__ = [
+    "CAN_ROUND",
+    "LANES",
+    "LEFT",
+    "RIGHT",
+    "STEP",
+    "TILE",
+    "Factor",
+    "pack",
+    "rounded",
+    "tiles",
+]
 
 LANES = np.int64(16)  # rows of a tile, and pairs in each
 STEP = np.int64(32)  # numbers along k
 TILE = np.int64(256)  # words
+RIGHT, LEFT = np.bool_(False), np.bool_(True)  # the place of a factor in a product
 
 UPPER = np.int32(-0x10000)
 CAN_ROUND = has("avx512bf16")  # every processor that has AMX for bfloat16 has this too

@@ -18,11 +18,12 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, pack, tiles
+from minilm.kernels.bfloat16 import LANES, LEFT, RIGHT, STEP, TILE, Factor, pack, tiles
 from minilm.kernels.bfloat16_tiles import SIDE, begin, end, multiply
 from minilm.kernels.blocks import add_block, sum_columns
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
+from minilm.kernels.product import SET, ZERO
 from minilm.kernels.scratch import release, scratch, zeros
 from minilm.kernels.vectors import memory, part
 
@@ -84,7 +85,7 @@ def _grid(m: int, n: int, threads: int) -> tuple[int, int]:
     return min(costs)[1:]
 
 
-@kernel(parallel_from=250_000, strided=True, long=True)
+@kernel(parallel_from=250_000, strided=True, long=4)
 def _product(a, b, c, start, onto, sums, accumulate, engine, down, across):
     m, n = a.shape[0], b.shape[1]
     row_tiles, column_tiles = tiles(m, SIDE), tiles(n, SIDE)
@@ -132,12 +133,12 @@ def _part(a, b, c, start, onto, sums, m0, m1, n0, n1, accumulate, engine):
         width = min(N_BLOCK, n1 - n)
         for k in range(0, size, K_BLOCK):
             depth = min(K_BLOCK, size - k)
-            pack(_columns_of(b, n, k), width, depth, right, False)
+            pack(_columns_of(b, n, k), width, depth, right, RIGHT)
             if sums.size > 0:
                 sum_columns(_rows_of(b, k, n), depth, part(sums, n - n0, width), few)
             for m in range(m0, m1, M_BLOCK):
                 height = min(M_BLOCK, m1 - m)
-                pack(_rows_of(a, m, k), height, depth, left, True)
+                pack(_rows_of(a, m, k), height, depth, left, LEFT)
                 adding = accumulate or k > 0
                 row, n_steps = c.strides[0] // c.itemsize, tiles(depth, STEP)
                 for j in range(0, width, N_PART):
@@ -167,8 +168,8 @@ def _block(left, right, c, c0, c_row, start, start0, height, width, n_steps, add
                          c, to, c_row, adding, engine)  # fmt: skip
             else:
                 begin = nothing if adding else part(start, start0 + j, SIDE)
-                multiply(left, a0, a0 + step, right, b0, b0 + step, n_steps, begin, 0,
-                         spare, 0, SIDE, False, engine)  # fmt: skip
+                multiply(left, a0, a0 + step, right, b0, b0 + step, n_steps, begin, ZERO,
+                         spare, ZERO, SIDE, SET, engine)  # fmt: skip
                 _copy(spare, c, to, c_row, min(SIDE, height - i), min(SIDE, width - j), adding)
     release(spare)
     release(nothing)

@@ -90,7 +90,7 @@ class Form:
         self, function: Function, *, parallel: bool, strided: bool, always: bool = False
     ) -> None:
         self.function, self.is_parallel, self._strided = function, parallel, strided
-        self.is_long = False  # to compile
+        self.seconds = 0.0  # to compile, roughly, if they are many
         self._always = always
         dispatcher = numba.njit(fastmath=_FASTMATH, parallel=parallel, **_OPTIONS)(function)
         # The two forms have the same name and byte code: each needs a folder of its own.
@@ -162,12 +162,12 @@ class Kernel:
         parallel_from: int | None,
         *,
         strided: bool = False,
-        long: bool = False,
+        long: float = 0,
         always: bool = False,
     ) -> None:
         functools.update_wrapper(self, function)
         self.parallel = Form(function, parallel=True, strided=strided, always=always)
-        self.parallel.is_long = long
+        self.parallel.seconds = long
         self.serial: Form | _OnOneThread = (
             _OnOneThread(self.parallel)
             if long
@@ -187,7 +187,7 @@ def kernel(
     *,
     parallel_from: int | None = None,
     strided: bool = False,
-    long: bool = False,
+    long: float = 0,
     always: bool = False,
 ) -> Callable[[Function], Kernel]:
     """Decorate a function that Python calls: compiled on first use, then cached.
@@ -203,8 +203,9 @@ def kernel(
         Arrays of two axes and more may have any strides, and all arguments the dtype of
         the first, or one that goes with it.
     long
-        Compile the parallel form only, and call it with one thread for what is small. That
-        takes 4 us more than a form of its own, which would take seconds to compile.
+        Not 0: so many seconds it takes to compile, roughly. Then the parallel form only is
+        compiled, and called with one thread for what is small. That takes 4 us more than a
+        form of its own would. Of several kernels the longest is compiled first.
     always
         Run even while others only note their calls (`noting`): what it finds decides which
         kernels are called next, or how. So do those that read text.

@@ -109,7 +109,7 @@ def _backward_rows(dy, x, weight, mean, rstd, onto, dx, dweight, dbias):
             add(onto[i], dx[i])
 
 
-@kernel(parallel_from=80_000, long=True)
+@kernel(parallel_from=80_000, long=4)
 def _backward(dy, x, weight, mean, rstd, onto, dx, sums):
     size, n_channels = rows_per_part(len(x)), weight.size
     parts = np.zeros((2, (len(x) + size - 1) // size, 2 * n_channels), x.dtype)

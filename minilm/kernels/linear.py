@@ -151,7 +151,7 @@ def _corner(x, i, j):
     return matrix(memory(x), i * row + j * column, row, column)
 
 
-@kernel(parallel_from=250_000, strided=True, long=True)
+@kernel(parallel_from=250_000, strided=True, long=5)
 def _product(a, b, c, start, onto, sums, accumulate, down, across):
     (m, size), n, panel = a.shape, b.shape[1], VECTORS * lanes(a)
     tiles, panels = (m + ROWS - 1) // ROWS, (n + panel - 1) // panel

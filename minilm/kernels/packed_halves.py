@@ -22,7 +22,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from minilm import aligned
-from minilm.kernels.bfloat16 import LANES, STEP, TILE, Factor, rounded, tiles
+from minilm.kernels.bfloat16 import LANES, RIGHT, STEP, TILE, Factor, rounded, tiles
 from minilm.kernels.bfloat16 import pack as pack_factor
 from minilm.kernels.bfloat16_tiles import AMX, SIDE, begin, end
 from minilm.kernels.exponential import as_bits
@@ -81,7 +81,7 @@ def _pack(weight, words):
         for s in range(room // (2 * TILE)):
             step = Factor(columns.data, columns.first + s * STEP * row, column, row)
             target = part(words, item * room + s * 2 * TILE, 2 * TILE)
-            pack_factor(step, min(SIDE, n - item * SIDE), min(STEP, size - s * STEP), target, False)
+            pack_factor(step, min(SIDE, n - item * SIDE), min(STEP, size - s * STEP), target, RIGHT)
 
 
 def product(

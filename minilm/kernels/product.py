@@ -31,8 +31,10 @@ from minilm.kernels.scratch import release, scratch, zeros
 from minilm.kernels.vectors import copy_8, part, transpose_square
 
 __all__ = [
+    "ADD",
     "EVERYTHING",
     "FAR",
+    "SET",
     "Band",
     "Matrix",
     "Panels",
@@ -47,8 +49,9 @@ __all__ = [
     "panel_width",
 ]
 
-# Whole numbers of NumPy: for a bare constant Numba compiles a helper once more.
+# Numbers of NumPy's: for a bare constant Numba compiles a helper once more.
 ZERO, ONE = np.int64(0), np.int64(1)
+SET, ADD = np.bool_(False), np.bool_(True)  # what a product does to c
 M_BLOCK, N_BLOCK, K_BLOCK = np.int64(170 * ROWS), np.int64(128), np.int64(768)
 # Products summed in one chain: the longer, the more it rounds. An end costs a fiftieth.
 CHAIN = np.int64(128)
@@ -212,7 +215,7 @@ def multiply(a, b, start, c, n_rows, n_columns, accumulate, band):
                 _tile(rows, span, start, j, to, width, m, accumulate)
             else:
                 tile = Matrix(edge.data, edge.first, width, ONE, ZERO)
-                _tile(rows, span, start, j, tile, width, m, False)
+                _tile(rows, span, start, j, tile, width, m, SET)
                 _copy_tile(tile, to, m, n, accumulate)
         j += width
 

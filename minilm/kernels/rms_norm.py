@@ -66,7 +66,7 @@ def _backward_row(dy, x, weight, rstd, dx, dweight):
         dweight[c] += dy[c] * x_hat
 
 
-@kernel(parallel_from=80_000, long=True)
+@kernel(parallel_from=80_000, long=3)
 def _backward(dy, x, weight, rstd, onto, dx, dweight):
     size = rows_per_part(len(x))
     parts = np.zeros((2, (len(x) + size - 1) // size, weight.size), x.dtype)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -20,6 +21,7 @@ from minilm.kernels.vectors import constant, emitted, unowned
 
 __all__ = ["filled", "release", "scratch", "zeros"]
 
+_ZERO = np.int64(0)
 _BYTES, _INDEX = ir.IntType(8).as_pointer(), ir.IntType(64)
 
 
@@ -68,4 +70,4 @@ def filled(n, value, dtype):
 @helper()
 def zeros(n, dtype):
     """n zeros."""
-    return filled(n, 0, dtype)
+    return filled(n, _ZERO, dtype)

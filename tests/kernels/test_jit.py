@@ -161,7 +161,7 @@ def test_kernels_that_share_helpers_give_the_same_bits_compiled_and_loaded(tmp_p
 
 @pytest.mark.filterwarnings("ignore:Cannot cache:numba.core.errors.NumbaWarning")
 def test_a_long_kernel_is_compiled_once_for_one_thread_and_for_all():
-    @jit.kernel(parallel_from=10, long=True)
+    @jit.kernel(parallel_from=10, long=1)
     def threads(x):
         for _ in numba.prange(1):
             x[0] = numba.get_num_threads()
