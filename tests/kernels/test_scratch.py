@@ -3,6 +3,14 @@ import numpy as np
 import pytest
 
 from minilm.aligned import LINE
+from minilm.kernels import (
+    attention,
+    attention_bf16,
+    bfloat16_tiles,
+    half_weights,
+    linear,
+    linear_bf16,
+)
 from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.machine import resident_bytes
 
@@ -49,3 +57,53 @@ def _too_much():
 def test_no_room_is_a_memory_error():
     with pytest.raises(MemoryError):
         _too_much()
+
+
+def _attend(operation):
+    q = np.random.default_rng(0).standard_normal((2, 8, 200, 64)).astype(np.float32)
+    y, saved = operation.forward(q, q, q, causal=True)
+    operation.backward(y, saved)
+
+
+def _attend_to_many():
+    q, k = np.ones((2, 8, 1, 64), np.float32), np.ones((2, 8, 20_000, 64), np.float32)
+    attention.forward(q, k, k, causal=True)
+
+
+def _map(operation):
+    x, weight = np.ones((300, 800), np.float32), np.ones((800, 300), np.float32)
+    y, saved = operation.forward(x, weight, np.ones(300, np.float32))
+    operation.backward(y, saved)
+
+
+def _map_few():
+    linear.forward(np.ones((8, 2048), np.float32), np.ones((2048, 300), np.float32))
+
+
+def _map_by_halves():
+    half_weights.linear(np.ones((16, 2048), np.float32), HALF)
+
+
+HALF = half_weights.keep(np.ones((2048, 300), np.float32))
+USES = {  # and how often room not given back would fill 50 MB and more
+    "attention": (lambda: _attend(attention), 10),
+    "attention of few queries": (_attend_to_many, 50),
+    "attention in bf16": (lambda: _attend(attention_bf16), 10),
+    "a product": (lambda: _map(linear), 100),
+    "a product of few rows": (_map_few, 1000),
+    "a product in bf16": (lambda: _map(linear_bf16), 100),
+    "a product with half weights": (_map_by_halves, 1000),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_kernels_give_back_their_room(name):
+    if "bf16" in name and not bfloat16_tiles.engines():
+        pytest.skip("the processor has no bfloat16")
+    use, times = USES[name]
+    for _ in range(3):
+        use()
+    before = resident_bytes()
+    for _ in range(times):
+        use()
+    assert resident_bytes() - before < 20e6
