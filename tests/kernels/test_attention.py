@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from minilm.kernels import attention
 from minilm.kernels.attention_few import FEW
+from minilm.kernels.attention_head import Head, bands
 from minilm.reference import attention as reference
 
 
@@ -218,3 +220,25 @@ def test_a_later_query_of_a_tile_may_see_earlier_keys():
     first_key = np.zeros((1, 150), np.int64)
     first_key[0, 64] = 64  # the first query of the second tile
     assert_twins(q, k, v, dy, 1e-13, causal=True, first_key=first_key)
+
+
+@numba.njit
+def _bands(n_query, visible, causal, t, j0):
+    head = Head(
+        0, n_query, 1, visible, False, np.zeros(1, np.int64), False, causal, 1.0, np.uint32(0),
+        1.0, np.uint32(0), np.uint32(0),
+    )  # fmt: skip
+    seen, seeing = bands(head, t, j0)
+    return seen.begin, seen.end, seeing.begin, seeing.end
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("n_query", "n_key"), [(200, 200), (70, 200), (200, 70)])
+def test_bands_hold_what_a_tile_sees_and_no_more(n_query, n_key, causal):
+    i, j = np.arange(64)[:, None], np.arange(64)
+    for t in range(0, n_query, 64):
+        for j0 in range(0, n_key, 64):
+            begin, end, begin_back, end_back = _bands(n_query, np.ones(n_key, bool), causal, t, j0)
+            seen = j0 + j <= t + i + n_key - n_query if causal else np.ones((64, 64), bool)
+            np.testing.assert_array_equal((begin + i <= j) & (j < end + i), seen)
+            np.testing.assert_array_equal((begin_back + j <= i) & (i < end_back + j), seen)
