@@ -1,3 +1,5 @@
+import functools
+
 import numba
 import numpy as np
 import pytest
@@ -80,11 +82,15 @@ def _map_few():
     linear.forward(np.ones((8, 2048), np.float32), np.ones((2048, 300), np.float32))
 
 
+@functools.cache
+def _halves():
+    return half_weights.keep(np.ones((2048, 300), np.float32))
+
+
 def _map_by_halves():
-    half_weights.linear(np.ones((16, 2048), np.float32), HALF)
+    half_weights.linear(np.ones((16, 2048), np.float32), _halves())
 
 
-HALF = half_weights.keep(np.ones((2048, 300), np.float32))
 USES = {  # and how often room not given back would fill 50 MB and more
     "attention": (lambda: _attend(attention), 10),
     "attention of few queries": (_attend_to_many, 50),
