@@ -2,8 +2,8 @@
 
 Ours and ``scaled_dot_product_attention``, float32, heads as views of one (B, T, 3HD) array as
 in a model, each library in a process of its own, in turn. Printed: medians in ms and the ratio
-in float32. Where the processor multiplies bfloat16, ours with factors rounded to it stands beside
-them. Needs the extra ``minilm[oracle]``.
+in float32. Ours with factors rounded to bfloat16 stands beside them.
+Needs the extra ``minilm[oracle]``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import minilm  # isort: skip  (before NumPy: it arranges the threads)
 import numpy as np
 
 from benchmarks.sides import Side, serve
-from minilm.backend import has_bf16
 
 SHAPES = ((12, 4, 64, 32), (64, 6, 256, 64), (1, 12, 1024, 64))  # B, H, T, D
 ROUNDS = 5
@@ -87,9 +86,8 @@ def measure(shape: tuple[int, ...], seconds: float) -> dict[str, Any]:
     sides = {
         "minilm": Side("benchmarks.attention", "minilm", name),
         "torch": Side("benchmarks.attention", "torch", name, peer="torch"),
+        "minilm-bf16": Side("benchmarks.attention", "minilm-bf16", name),
     }
-    if has_bf16():
-        sides["minilm-bf16"] = Side("benchmarks.attention", "minilm-bf16", name)
     times: dict[str, list[float]] = {side: [] for side in sides}
     for side in sides.values():
         side.ask(seconds=0.1)
@@ -120,8 +118,7 @@ def main() -> None:
     print(f"{'(B, H, T, D)':22}{'minilm ms':>11}{'torch ms':>11}{'ratio':>8}{'bf16 ms':>11}")
     for row in rows:
         figures = f"{row['minilm']:11.2f}{row['torch']:11.2f}{row['ratio']:8.2f}"
-        bf16 = f"{row['minilm-bf16']:11.2f}" if "minilm-bf16" in row else f"{'-':>11}"
-        print(f"{row['shape']!s:22}{figures}{bf16}")
+        print(f"{row['shape']!s:22}{figures}{row['minilm-bf16']:11.2f}")
 
 
 if __name__ == "__main__":

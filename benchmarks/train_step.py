@@ -1,11 +1,11 @@
 """One training step, minilm beside PyTorch: ``python -m benchmarks.train_step [SHAPE ...]``.
 
 Forward, loss, backward, clipping, AdamW; GPT-2's architecture with biases, no dropout, on
-all cores, each side in a process of its own, in turn. minilm in float32 and, where the
-processor can, in bf16. PyTorch: a nanoGPT-style model with fused attention and fused AdamW,
-in the modes that ``--modes`` names. Printed: medians; how many times as fast minilm is, in
-bf16 beside PyTorch's modes in bf16 and in float32 beside the others; and minilm's share of
-the rate of float32 products measured between the rounds.
+all cores, each side in a process of its own, in turn. minilm in float32 and in bf16. PyTorch:
+a nanoGPT-style model with fused attention and fused AdamW, in the modes that ``--modes`` names.
+Printed: medians; how many times as fast minilm is, in bf16 beside PyTorch's modes in bf16 and
+in float32 beside the others; and minilm's share of the rate of float32 products measured
+between the rounds.
 Needs the extra ``minilm[oracle]``.
 """
 
@@ -26,7 +26,7 @@ import minilm  # isort: skip  (before NumPy: it arranges the threads)
 import numpy as np
 
 from benchmarks.sides import Side, serve
-from minilm.backend import computing, has_bf16
+from minilm.backend import computing
 from minilm.models.config import GPTConfig
 from minilm.optim.config import OptimizerConfig
 
@@ -126,8 +126,7 @@ def _answer(side: str, shape: str) -> Callable[..., Any]:
 def measure(shape: str, modes: list[str], seconds: float, rounds: int) -> dict[str, Any]:
     """Median milliseconds of all sides, and what follows from them."""
     module = "benchmarks.train_step"
-    ours = [name for name in OURS if name == "minilm" or has_bf16()]
-    sides = {name: Side(module, name, shape) for name in ours}
+    sides = {name: Side(module, name, shape) for name in OURS}
     sides |= {mode: Side(module, mode, shape, peer="torch") for mode in modes}
     times: dict[str, list[float]] = {name: [] for name in sides}
     peak, memory = 0.0, {}
@@ -144,11 +143,11 @@ def measure(shape: str, modes: list[str], seconds: float, rounds: int) -> dict[s
     config, batch_size = SHAPES[shape]
     milliseconds = {name: statistics.median(found) * 1e3 for name, found in times.items()}
     flops = config.flops_per_token() * batch_size * config.block_size
-    gflops = {name: flops / milliseconds[name] / 1e6 for name in ours}
+    gflops = {name: flops / milliseconds[name] / 1e6 for name in OURS}
     return {
         "shape": shape,
         "milliseconds": milliseconds,
-        "ratios": {mode: milliseconds[mode] / milliseconds[_rival(mode, ours)] for mode in modes},
+        "ratios": {mode: milliseconds[mode] / milliseconds[_rival(mode)] for mode in modes},
         "gflops": gflops,
         "peak_gflops": peak,
         "peak_share": {name: rate / peak for name, rate in gflops.items()},
@@ -156,9 +155,9 @@ def measure(shape: str, modes: list[str], seconds: float, rounds: int) -> dict[s
     }
 
 
-def _rival(mode: str, ours: list[str]) -> str:
+def _rival(mode: str) -> str:
     """Which of minilm's sides stands beside a mode of PyTorch's."""
-    return "minilm-bf16" if mode.startswith("bf16") and "minilm-bf16" in ours else "minilm"
+    return "minilm-bf16" if mode.startswith("bf16") else "minilm"
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ _keep_freed_memory()
 
 TWINS = ("kernels", "reference")
 
-PRECISIONS = ("float32", "bf16", "bf16-emulated")
+PRECISIONS = ("float32", "bf16")
 
 _active: ContextVar[str] = ContextVar("minilm_twin", default="kernels")
 _precision: ContextVar[str] = ContextVar("minilm_precision", default="float32")
@@ -119,21 +119,16 @@ def computing(precision: str) -> Iterator[None]:
     """Run the enclosed code in mixed precision: ``with computing("bf16"): ...``.
 
     "bf16" multiplies matrices in bfloat16 and keeps all else in float32 (for arrays of
-    float32; float64 stays as it is). "bf16-emulated" rounds as it does, on any processor and
-    without its speed.
+    float32; float64 stays as it is). Where the processor has no instruction for that which
+    is faster than float32 (see `has_bf16`), it rounds alike, at the speed of float32.
 
     Raises
     ------
     MinilmError
-        If `precision` is not one of `PRECISIONS`, or the processor has no bfloat16.
+        If `precision` is not one of `PRECISIONS`.
     """
     if precision not in PRECISIONS:
         raise MinilmError(f"precision {precision!r}{did_you_mean(precision, PRECISIONS)}")
-    if precision == "bf16" and not has_bf16():
-        raise MinilmError(
-            "this processor cannot multiply in bfloat16 (that takes AVX512-BF16 or AMX); "
-            "train in float32, or try how it would learn with bf16-emulated, slowly"
-        )
     token = _precision.set(precision)
     try:
         yield
@@ -142,10 +137,10 @@ def computing(precision: str) -> Iterator[None]:
 
 
 def has_bf16() -> bool:
-    """Whether the processor multiplies in bfloat16, and the kernels may use it."""
-    from minilm.kernels.bfloat16_tiles import engines
+    """Whether the processor multiplies in bfloat16 faster than in float32."""
+    from minilm.kernels.bfloat16_tiles import engine
 
-    return bool(engines())
+    return bool(engine())
 
 
 def _exists(twin: str, name: str) -> bool:
@@ -156,7 +151,6 @@ def _exists(twin: str, name: str) -> bool:
 def _module(twin: str, precision: str, name: str) -> ModuleType:
     if precision != "float32" and _exists("reference", f"{name}_bf16"):
         name = f"{name}_bf16"
-        twin = "reference" if precision == "bf16-emulated" else twin
     if not _exists(twin, name):
         twin = "reference"
     return importlib.import_module(f"minilm.{twin}.{name}")

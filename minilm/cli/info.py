@@ -52,7 +52,7 @@ class Info:
 
 
 def _rows(facts: Facts) -> list[tuple[str, str]]:
-    bf16 = f"bf16 by {facts.bf16}" if facts.bf16 != "none" else "no bf16 instruction"
+    bf16 = "no faster in bf16" if facts.bf16 == "float32" else f"bf16 by {facts.bf16}"
     blas = facts.blas
     if facts.blas_core:
         blas += f", for {facts.blas_core}, {facts.blas_threads} threads"

@@ -40,7 +40,7 @@ class Facts:
     host_vector_bytes, vector_bytes : int
         Of the processor, and of what the kernels are compiled for.
     bf16 : str
-        What ``--precision bf16`` multiplies with: AMX, AVX512-BF16 or none.
+        What ``--precision bf16`` multiplies with: AMX, AVX512-BF16, or float32, no faster.
     blas, blas_core : str
         The library behind NumPy's products, and the kind of processor it takes this for.
     others_busy : float
@@ -75,7 +75,7 @@ def examine() -> Facts:
     import psutil
 
     from minilm import machine
-    from minilm.kernels.bfloat16_tiles import AMX, DOT, engines
+    from minilm.kernels.bfloat16_tiles import AMX, DOT, engine
     from minilm.kernels.code_cache import cache_folder
     from minilm.kernels.processor import BYTES
 
@@ -100,7 +100,7 @@ def examine() -> Facts:
         compiled_for=str(settings.CPU_NAME or llvmlite.binding.get_host_cpu_name()),
         host_vector_bytes=_vector_bytes(features),
         vector_bytes=BYTES,
-        bf16=next((names[engine] for engine in engines()), "none"),
+        bf16=names.get(engine(), "float32"),
         blas=f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
         blas_core=core,
         blas_threads=threads,

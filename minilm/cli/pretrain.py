@@ -56,7 +56,7 @@ class Pretrain:
     minutes: Annotated[float | None, POSITIVE, described()] = None
     """Choose model size, batch and steps so that all is done in X minutes."""
     precision: Annotated[str | None, described("NAME", hint="(default: float32)")] = None
-    """bf16: faster where the processor multiplies in bfloat16; bf16-emulated: to try it."""
+    """bf16: faster where the processor has instructions for bfloat16 (minilm info)."""
     seed: Annotated[int | None, WHOLE, described()] = None
     """Of initial parameters, data order and dropout."""
     from_run: Annotated[str | None, described("RUN", name="from")] = None

@@ -34,24 +34,26 @@ from numba.np.numpy_support import as_dtype, from_dtype
 from minilm.kernels.code_cache import cache_folder
 from minilm.kernels.jit import Call, listeners, name_of
 
-__all__ = ["compile_ahead", "serve"]
+__all__ = ["compile_ahead", "missing", "serve"]
 
 _config: Any = numba.config
 
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {} import serve; serve()"
 
 
-def compile_ahead(calls: Iterable[Call]) -> None:
-    """Compile those of `calls` (from `jit.noting`) that are not on disk.
+def missing(calls: Iterable[Call]) -> list[Call]:
+    """Those of `calls` (from `jit.noting`) that are not on disk, the longest first."""
+    longest_first = sorted(calls, key=lambda call: -call.form.seconds)
+    return [call for call in longest_first if not call.form.is_kept(call.types)]
+
+
+def compile_ahead(calls: list[Call]) -> None:
+    """Compile `calls`, which are `missing`, in their order, and keep them on disk.
 
     Nothing happens if there is one at most, or one core, or nowhere to keep them. Those who
     listen to `jit.on_compile` are told of each; their seconds add up to the time that passed.
     """
-    lines = [
-        line
-        for call in sorted(calls, key=lambda call: -call.form.seconds)  # the longest first
-        if not call.form.is_kept(call.types) and (line := _line(call)) is not None
-    ]
+    lines = [line for call in calls if (line := _line(call)) is not None]
     n_processes = min(len(lines), _config.NUMBA_NUM_THREADS)
     if n_processes < 2 or not _can_keep():
         return

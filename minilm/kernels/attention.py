@@ -55,6 +55,8 @@ __all__ = [
     "row_of",
     "rows_of",
     "run_backward",
+    "run_forward",
+    "run_rounding_backward",
     "settings",
 ]
 
@@ -77,9 +79,7 @@ def forward(
         q, k, v, causal=causal, key_mask=key_mask, first_key=first_key, scale=scale,
         dropout=dropout, key=key,
     )  # fmt: skip
-    run = _forward.sized(q.size * k.shape[2])
-    n_parts = n_parts_of(saved) if run is _forward.parallel and q.shape[2] > FEW else 1
-    run(*map(regular, (q, k, v, y)), saved.lse, *settings(saved), n_parts)
+    run_forward(saved, rounding=False)
     return y, saved
 
 
@@ -107,6 +107,14 @@ def new(
     return y, Saved(q, k, v, y, lse, key_mask, first_key, causal, scale, dropout, key)
 
 
+def run_forward(saved: Saved, *, rounding: bool) -> None:
+    """Sets y and lse; with `rounding` what is multiplied is rounded to bfloat16."""
+    q, k, v, y, lse, *_ = saved
+    run = _forward.sized(q.size * k.shape[2])
+    n_parts = n_parts_of(saved) if run is _forward.parallel and q.shape[2] > FEW else 1
+    run(*map(regular, (q, k, v, y)), lse, *settings(saved), n_parts, rounding)
+
+
 def n_parts_of(saved: Saved) -> int:
     """Into how many parts the queries of a head are cut, so that all threads have work."""
     n_batch, n_head, n_query = saved.lse.shape
@@ -118,21 +126,29 @@ def backward(
     dy: NDArray, saved: Saved, out: tuple[NDArray, NDArray, NDArray] | None = None
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Returns dq (B, H, T, D), dk and dv (B, K, S, D), written into `out` if given."""
-    return run_backward(_backward.sized(saved.q.size * saved.k.shape[2]), dy, saved, out)
+    return run_backward(_backward, dy, saved, out, False)
+
+
+def run_rounding_backward(
+    dy: NDArray, saved: Saved, out: tuple[NDArray, NDArray, NDArray] | None
+) -> tuple[NDArray, NDArray, NDArray]:
+    """`backward` with what is multiplied rounded to bfloat16."""
+    return run_backward(_backward, dy, saved, out, True)
 
 
 def run_backward(
-    run: Any,
+    kernel: Any,
     dy: NDArray,
     saved: Saved,
     out: tuple[NDArray, NDArray, NDArray] | None,
-    *options: Any,
+    option: Any,
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Call a compiled backward, which writes into arrays whose last axis is contiguous."""
+    run = kernel.sized(saved.q.size * saved.k.shape[2])
     q, k, v, y, lse, *_ = saved
     grads = out or (np.empty_like(q), np.empty_like(k), np.empty_like(v))
     written = [x if regular(x) is x else np.empty(x.shape, x.dtype) for x in grads]
-    run(*map(regular, (q, k, v, y, dy)), *written, lse, *settings(saved), *options)
+    run(*map(regular, (q, k, v, y, dy)), *written, lse, *settings(saved), option)
     for target, x in zip(grads, written, strict=True):
         if target is not x:
             target[...] = x
@@ -186,7 +202,7 @@ def row_of(x, i, n):
 @kernel(parallel_from=50_000, strided=True, long=9)
 def _forward(
     q, k, v, y, lse, visible, masked, first, bounded, n_kv_head, size, causal, scale, limit,
-    survival, k0, k1, n_parts,
+    survival, k0, k1, n_parts, rounding,
 ):  # fmt: skip
     n_batch, n_head, n_query = lse.shape
     for item in prange(n_batch * n_head * n_parts):
@@ -196,6 +212,7 @@ def _forward(
         head = Head(
             number, n_query, size, row_of(visible, b, visible.shape[1]), masked,
             row_of(first, b, n_query), bounded, causal, scale, limit, survival, k0, k1,
+            rounding,
         )  # fmt: skip
         rows = rows_of(q, b, h), rows_of(k, b, g), rows_of(v, b, g), rows_of(y, b, h)
         if n_query <= FEW and limit == 0:
@@ -207,7 +224,7 @@ def _forward(
 @kernel(parallel_from=50_000, strided=True, long=8)
 def _backward(
     q, k, v, y, dy, dq, dk, dv, lse, visible, masked, first, bounded, n_kv_head, size, causal,
-    scale, limit, survival, k0, k1,
+    scale, limit, survival, k0, k1, rounding,
 ):  # fmt: skip
     n_batch, n_head, n_query = lse.shape
     group, n_key = n_head // n_kv_head, visible.shape[1]
@@ -219,6 +236,7 @@ def _backward(
             head = Head(
                 b * n_head + h, n_query, size, row_of(visible, b, n_key), masked,
                 row_of(first, b, n_query), bounded, causal, scale, limit, survival, k0, k1,
+                rounding,
             )  # fmt: skip
             # Packed again for each query head of a group: a small part of the work.
             packed = pack_keys(head, rows_of(k, b, g), rows_of(v, b, g))

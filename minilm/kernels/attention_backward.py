@@ -20,6 +20,7 @@ from minilm.kernels.attention_head import (
     set_survival,
     square,
 )
+from minilm.kernels.bfloat16 import round_row
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
@@ -50,9 +51,9 @@ def pack_keys(head, k, v):
     one, n_key = like(head.scale, 1), head.visible.size
     fetch(v, ZERO, n_key, head.size)
     return (
-        pack_columns_of(k, n_key, head.size, head.scale),
-        pack_columns_of(v, n_key, head.size, one),
-        pack_rows_of(k, n_key, head.size, KEYS),
+        pack_columns_of(k, n_key, head.size, head.scale, head.rounding),
+        pack_columns_of(v, n_key, head.size, one, head.rounding),
+        pack_rows_of(k, n_key, head.size, KEYS, head.rounding),
     )
 
 
@@ -79,9 +80,12 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
         reserve(dq, t, n_query, size)
         copy_rows(rows_from(q, t), q_tile, n_query, size)
         copy_rows(rows_from(dy, t), dy_tile, n_query, size)
+        if head.rounding:
+            round_row(part(q_tile.data, ZERO, n_query * size))
+            round_row(part(dy_tile.data, ZERO, n_query * size))
         dq_tile.data[:] = 0
-        q_rows = Panels(pack_rows_of(q_tile, n_query, size, QUERIES), ZERO, n_query)
-        dy_rows = Panels(pack_rows_of(dy_tile, n_query, size, QUERIES), ZERO, n_query)
+        q_rows = Panels(pack_rows_of(q_tile, n_query, size, QUERIES, False), ZERO, n_query)
+        dy_rows = Panels(pack_rows_of(dy_tile, n_query, size, QUERIES, False), ZERO, n_query)
         _row_products(rows_from(y, t), dy_tile, n_query, size, delta)
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
@@ -94,6 +98,9 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
             for i in range(n_query):
                 r_row = part(r, i * KEYS if head.limit > 0 else ZERO, n)
                 score_gradients(i * KEYS, n, p, dp, r_row, lse[t + i], delta[i], head.scale)
+            if head.rounding:
+                round_row(part(p, ZERO, n_query * KEYS))
+                round_row(part(dp, ZERO, n_query * KEYS))
             dk_tile, dv_tile = rows_from(dk, j0), rows_from(dv, j0)
             block, (seen, seeing) = key_block(key_rows, j0, n, size), bands(head, t, j0)
             multiply(square(dp), block, nothing, dq_tile, n_query, size, ADD, seen)
@@ -131,8 +138,8 @@ def _row_products(y, dy, n_query, size, delta):
     """delta = dy . y of each row, summed in the order in which the tiles sum dy . v: of a
     query that sees one key they are equal, and must cancel to the last bit."""
     one = like(delta[0], 1)
-    y_columns = pack_columns_of(y, n_query, size, one).data
-    dy_columns = pack_columns_of(dy, n_query, size, one).data
+    y_columns = pack_columns_of(y, n_query, size, one, False).data
+    dy_columns = pack_columns_of(dy, n_query, size, one, False).data
     delta[:] = 0
     first = ZERO
     while first < n_query:

@@ -1,9 +1,8 @@
 """Compiled twin of `minilm.reference.attention_bf16`: the tiles of `attention`, multiplied by
-the processor's bfloat16 instructions.
+the fastest of `engines`; where none is faster than float32, `attention` itself, which rounds.
 
 Scores, their exponentials and all sums are float32; what enters a product is packed as
-bfloat16. Up to `FEW` queries, other dtypes, and processors without bfloat16 take the way of
-`attention` and of the reference.
+bfloat16. Up to `FEW` queries and other dtypes take the way of `attention`, unrounded.
 """
 
 # mypy: allow-untyped-defs, disable-error-code="arg-type"
@@ -21,11 +20,10 @@ from minilm.kernels.attention_bf16_head import backward_head, forward_head, pack
 from minilm.kernels.attention_few import FEW
 from minilm.kernels.attention_head import KEYS, Head, copy_rows
 from minilm.kernels.bfloat16 import tiles
-from minilm.kernels.bfloat16_tiles import begin, end, engines
+from minilm.kernels.bfloat16_tiles import begin, end, engine
 from minilm.kernels.jit import kernel
 from minilm.kernels.product import ONE, ZERO, matrix
 from minilm.kernels.scratch import release, zeros
-from minilm.reference import attention_bf16 as reference
 
 __all__ = ["Saved", "backward", "forward"]
 
@@ -34,12 +32,13 @@ def forward(q: NDArray, k: NDArray, v: NDArray, **options: Any) -> tuple[NDArray
     """Attend from q (B, H, T, D) to k and v (B, K, S, D); options are those of `attention`."""
     if q.dtype != np.float32 or q.shape[2] <= FEW:
         return attention.forward(q, k, v, **options)
-    if not engines():
-        return reference.forward(q, k, v, **options)
     y, saved = attention.new(q, k, v, **options)
+    if not engine():
+        attention.run_forward(saved, rounding=True)
+        return y, saved
     run = _forward.sized(q.size * k.shape[2])
     n_parts = n_parts_of(saved) if run is _forward.parallel else 1
-    run(*map(regular, (q, k, v, y)), saved.lse, *settings(saved), n_parts, engines()[0])
+    run(*map(regular, (q, k, v, y)), saved.lse, *settings(saved), n_parts, engine())
     return y, saved
 
 
@@ -47,13 +46,12 @@ def backward(
     dy: NDArray, saved: Saved, out: tuple[NDArray, NDArray, NDArray] | None = None
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Returns dq (B, H, T, D), dk and dv (B, K, S, D), written into `out` if given."""
-    q, k = saved.q, saved.k
+    q = saved.q
     if q.dtype != np.float32 or q.shape[2] <= FEW:
         return attention.backward(dy, saved, out)
-    if not engines():
-        return reference.backward(dy, saved, out)
-    run = _backward.sized(q.size * k.shape[2])
-    return attention.run_backward(run, dy, saved, out, engines()[0])
+    if not engine():
+        return attention.run_rounding_backward(dy, saved, out)
+    return attention.run_backward(_backward, dy, saved, out, engine())
 
 
 @kernel(parallel_from=50_000, strided=True, long=5)
@@ -69,6 +67,7 @@ def _forward(
         head = Head(
             number, n_query, size, row_of(visible, b, visible.shape[1]), masked,
             row_of(first, b, n_query), bounded, causal, scale, limit, survival, k0, k1,
+            True,
         )  # fmt: skip
         rows = rows_of(q, b, h), rows_of(k, b, g), rows_of(v, b, g), rows_of(y, b, h)
         begin(engine)
@@ -92,6 +91,7 @@ def _backward(
             head = Head(
                 b * n_head + h, n_query, size, row_of(visible, b, n_key), masked,
                 row_of(first, b, n_query), bounded, causal, scale, limit, survival, k0, k1,
+                True,
             )  # fmt: skip
             # Packed again for each query head of a group: a small part of the work.
             packed = pack_keys(head, rows_of(k, b, g), rows_of(v, b, g))

@@ -11,6 +11,7 @@ from minilm.kernels.attention_head import (
     KEYS,
     QUERIES,
     bands,
+    copy_rows,
     first_tile,
     hide,
     key_block,
@@ -22,6 +23,7 @@ from minilm.kernels.attention_head import (
     set_survival,
     square,
 )
+from minilm.kernels.bfloat16 import round_row
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
@@ -48,7 +50,9 @@ def forward_head(head, q, k, v, y, lse, first, step):
     """Sets y and lse (T,) of the query tiles first, first + step, ... of one head."""
     size, n_key, real = head.size, head.visible.size, q.data.dtype
     fetch(v, ZERO, n_key, size)
-    keys, values = pack_columns_of(k, n_key, size, head.scale), pack_rows_of(v, n_key, size, KEYS)
+    keys = pack_columns_of(k, n_key, size, head.scale, head.rounding)
+    values = pack_rows_of(v, n_key, size, KEYS, head.rounding)
+    q_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
     nothing, ones = zeros(padded(q.data, size) + KEYS, real), filled(KEYS, ONE, real)
     s, r = scratch(QUERIES * KEYS, real), scratch(QUERIES * KEYS, real)
     y_tile = matrix(scratch(QUERIES * size, real), ZERO, size, ONE)
@@ -59,22 +63,29 @@ def forward_head(head, q, k, v, y, lse, first, step):
         fetch(q, t + QUERIES, following, size)
         reserve(y, t, n_query, size)
         y_tile.data[:] = 0
+        queries = rows_from(q, t)
+        if head.rounding:
+            copy_rows(queries, q_tile, n_query, size)
+            round_row(part(q_tile.data, ZERO, n_query * size))
+            queries = q_tile
         m[:] = -np.inf
         total[:] = 0
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
             block = Panels(keys.data, j0 * size, size)
-            multiply(rows_from(q, t), block, nothing, square(s), n_query, n, SET, EVERYTHING)
+            multiply(queries, block, nothing, square(s), n_query, n, SET, EVERYTHING)
             hide(s, head, t, j0, n_query, n)
             online_softmax(s, n_query, m, total, y_tile.data, size, ones, shrink)
             if head.limit > 0:
                 set_survival(r, head, t, j0, n_query)
                 multiply_each(s, r, n_query * KEYS)
+            if head.rounding:
+                round_row(part(s, ZERO, n_query * KEYS))
             seen, _ = bands(head, t, j0)
             block = key_block(values, j0, n, size)
             multiply(square(s), block, nothing, y_tile, n_query, size, ADD, seen)
         finish(rows_from(y, t), y_tile, m, total, part(lse, t, n_query), size)
-    for room in (keys.data, values, nothing, ones, s, r, y_tile.data, m, shrink):
+    for room in (keys.data, values, nothing, ones, s, r, q_tile.data, y_tile.data, m, shrink):
         release(room)
     release(total)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.kernels.bfloat16 import round_row
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper
 from minilm.kernels.philox import philox4x32
@@ -64,6 +65,7 @@ class Head(NamedTuple):
     survival: float  # 1 / (1 - dropout)
     k0: int  # the key of dropout
     k1: int
+    rounding: bool  # whether what is multiplied is rounded to bfloat16
 
 
 @helper()
@@ -86,21 +88,26 @@ def scale_row(row, factor):
 
 
 @helper()
-def pack_columns_of(x, n_rows, size, scale):
+def pack_columns_of(x, n_rows, size, scale, rounding):
     """scale * x (n_rows, D), transposed and packed: KEYS columns from j on begin at j * D."""
     panels = Panels(new_panels(x.data, size, n_rows), ZERO, size)
     pack(matrix(x.data, x.first, ONE, x.row), panels, size, n_rows)
-    scale_row(part(panels.data, ZERO, size * padded(x.data, n_rows)), scale)
+    packed = part(panels.data, ZERO, size * padded(x.data, n_rows))
+    if rounding:
+        round_row(packed)
+    scale_row(packed, scale)
     return panels
 
 
 @helper()
-def pack_rows_of(x, n_rows, size, step):
+def pack_rows_of(x, n_rows, size, step, rounding):
     """x (n_rows, D) packed in blocks of `step` rows: see `key_block`."""
     data = new_panels(x.data, n_rows, size)
     for j in range(0, n_rows, step):
         n = min(step, n_rows - j)
         pack(rows_from(x, j), Panels(data, j * padded(data, size), n), n, size)
+    if rounding:
+        round_row(part(data, ZERO, n_rows * padded(data, size)))
     return data
 
 

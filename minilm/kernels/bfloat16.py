@@ -24,7 +24,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 from minilm.kernels.exponential import as_bits, as_float
@@ -42,6 +42,7 @@ __all__ = [
     "TILE",
     "Factor",
     "pack",
+    "round_row",
     "rounded",
     "tiles",
 ]
@@ -52,6 +53,7 @@ TILE = np.int64(256)  # words
 RIGHT, LEFT = np.bool_(False), np.bool_(True)  # the place of a factor in a product
 
 UPPER = np.int32(-0x10000)
+_MAGNITUDE, _INFINITY = np.int32(0x7FFFFFFF), np.int32(0x7F800000)
 CAN_ROUND = has("avx512bf16")  # every processor that has AMX for bfloat16 has this too
 
 _INT32 = ir.IntType(32)
@@ -157,9 +159,28 @@ _across_transposed = _packing(across=True, transposed=True)
 
 @helper()
 def rounded(x):
-    """The bfloat16 number nearest to a finite float32, as a float32."""
+    """The bfloat16 number nearest to a float32, ties to even, as a float32; NaN stays NaN."""
     bits = as_bits(x)
-    return as_float((bits + (np.int32(0x7FFF) + (bits >> np.int32(16) & np.int32(1)))) & UPPER)
+    near = (bits + (np.int32(0x7FFF) + (bits >> np.int32(16) & np.int32(1)))) & UPPER
+    return as_float(bits if bits & _MAGNITUDE > _INFINITY else near)
+
+
+def round_row(row):
+    """row = r(row), the nearest bfloat16 numbers; those of float64 stay as they are."""
+    for i in range(row.size):
+        row[i] = rounded(row[i])
+
+
+@overload(round_row)
+def _round_row(row):
+    if row.dtype != types.float32:
+        return lambda row: None
+
+    def round_all(row):
+        for i in range(row.size):
+            row[i] = rounded(row[i])
+
+    return round_all
 
 
 @helper()

@@ -104,11 +104,13 @@ def product(
     onto: NDArray | None = None,
     sums: NDArray | None = None,
     accumulate: bool = False,
+    rounding: bool = False,
 ) -> None:
     """c (M, N) = a (M, K) @ b (K, N) + start (N,) + onto (M, N), or c += a @ b.
 
     All of one dtype; the columns of c and onto contiguous, its rows one behind the other, with
     gaps or not. sums (N,), of float64, += the sums of the columns of b, contiguous as well.
+    With `rounding` a and b are rounded to bfloat16.
     """
     if c.size == 0:
         if sums is not None:
@@ -123,7 +125,7 @@ def product(
     if run is _product.parallel:
         grid = _grid(m, n, n_lanes, a.strides[1] != a.itemsize, numba.get_num_threads())
     onto, sums = c[:0] if onto is None else onto, _NO_SUMS if sums is None else sums
-    run(plain(a), plain(b), c, first, plain(onto), sums, accumulate, *grid)
+    run(plain(a), plain(b), c, first, plain(onto), sums, accumulate, rounding, *grid)
 
 
 _NO_SUMS = np.zeros(0)
@@ -152,7 +154,7 @@ def _corner(x, i, j):
 
 
 @kernel(parallel_from=250_000, strided=True, long=5)
-def _product(a, b, c, start, onto, sums, accumulate, down, across):
+def _product(a, b, c, start, onto, sums, accumulate, rounding, down, across):
     (m, size), n, panel = a.shape, b.shape[1], VECTORS * lanes(a)
     tiles, panels = (m + ROWS - 1) // ROWS, (n + panel - 1) // panel
     for item in prange(down * across):
@@ -171,6 +173,7 @@ def _product(a, b, c, start, onto, sums, accumulate, down, across):
             n1 - n0,
             size,
             accumulate,
+            rounding,
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import llvmlite.binding
 import numba
 
-__all__ = ["BYTES", "MANY_REGISTERS", "has"]
+__all__ = ["BYTES", "MANY_REGISTERS", "NAME", "has"]
 
 _config: Any = numba.config
 _chosen = _config.CPU_NAME is not None or _config.CPU_FEATURES is not None
@@ -41,6 +41,7 @@ def _prefer_wide_vectors() -> None:
         _config.CPU_FEATURES = f"{found},-prefer-256-bit"
 
 
+NAME = str(_config.CPU_NAME or llvmlite.binding.get_host_cpu_name())  # LLVM's
 # Bytes of a vector register. AVX-512 and Arm have 32 of them, others 16.
 BYTES = 64 if has("avx512f") else 32 if has("avx2") and has("fma") else 16
 MANY_REGISTERS = BYTES == 64 or has("neon")

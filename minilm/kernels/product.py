@@ -11,6 +11,9 @@ where they lie; if a is transposed they are packed too, or each number would cos
 line. A tile of c is asked for before its sums begin, and rows before they are packed: in a
 small model's step all of them have left the cache since they were last used.
 
+In mixed precision, where no instruction for bfloat16 is faster, both are packed and rounded: a
+product of two such numbers is exact in float32.
+
 Source: Goto and van de Geijn (2008), as in `registers`.
 """
 
@@ -22,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.kernels.bfloat16 import round_row
 from minilm.kernels.blocks import add_block, sum_columns
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
@@ -191,6 +195,20 @@ def pack_columns(a, packed, n_rows, size):
 
 
 @helper(apart=True)
+def _pack_rows(a, packed, n_rows, size):
+    """A matrix rounded to bfloat16, row behind row."""
+    for i in range(n_rows):
+        row, first = part(packed, i * size, size), a.first + i * a.row
+        source = part(a.data, first, size)
+        for k in range(size if a.column == 1 else ZERO):
+            row[k] = source[k]
+        for k in range(ZERO if a.column == 1 else size):
+            row[k] = a.data[first + k * a.column]
+        round_row(row)
+    return matrix(packed, ZERO, size, ONE)
+
+
+@helper(apart=True)
 def multiply(a, b, start, c, n_rows, n_columns, accumulate, band):
     """c = a b + start, or c += a b if start is 0, for b packed.
 
@@ -254,30 +272,38 @@ def _copy_tile(tile, c, n_rows, n_columns, accumulate):
 
 
 @helper(apart=True)
-def add_product(a, b, start, onto, sums, c, n_rows, n_columns, size, accumulate):
+def add_product(a, b, start, onto, sums, c, n_rows, n_columns, size, accumulate, rounding):
     """c = a b + start + onto, or c += a b if start is 0, for matrices of any size and layout; but
     the columns of c are contiguous. `start` has room for a vector more than n_columns.
 
     sums (N,) += the sums of the columns of b, which are contiguous then. An onto or sums
-    without numbers stands for none.
+    without numbers stands for none. With `rounding` a and b are rounded to bfloat16.
     """
     panels = new_panels(a.data, min(size, K_BLOCK), min(n_columns, N_BLOCK))
     nothing, few = zeros(N_BLOCK, a.data.dtype), scratch(N_BLOCK, a.data.dtype)
     transposed = a.column != 1 and a.row == 1
-    room = (min(n_rows, M_BLOCK) // ROWS + 1) * (min(size, K_BLOCK) * ROWS + 2)
-    packed = scratch(room if transposed else ZERO, a.data.dtype)
-    for m0 in range(0, n_rows, M_BLOCK):
-        m = min(M_BLOCK, n_rows - m0)
+    # Rows that are packed should stay in the second cache.
+    m_block = M_BLOCK // 3 // ROWS * ROWS if rounding and not transposed else M_BLOCK
+    room = (min(n_rows, m_block) // ROWS + 1) * (min(size, K_BLOCK) * ROWS + 2)
+    packed = scratch(room if transposed or rounding else ZERO, a.data.dtype)
+    for m0 in range(0, n_rows, m_block):
+        m = min(m_block, n_rows - m0)
         for k0 in range(0, max(size, ONE), K_BLOCK):
             k, adding = min(K_BLOCK, size - k0), accumulate or k0 > 0
             rows = matrix(a.data, a.first + m0 * a.row + k0 * a.column, a.row, a.column)
             if transposed:
                 rows = pack_columns(rows, packed, m, k)
+                if rounding:
+                    round_row(part(packed, ZERO, (m // ROWS + 1) * (k * ROWS + 2)))
+            elif rounding:
+                rows = _pack_rows(rows, packed, m, k)
             for n0 in range(0, n_columns, N_BLOCK):
                 n = min(N_BLOCK, n_columns - n0)
                 block = Panels(panels, ZERO, k)
                 source = matrix(b.data, b.first + k0 * b.row + n0 * b.column, b.row, b.column)
                 pack(source, block, k, n)
+                if rounding:
+                    round_row(part(panels, ZERO, k * padded(panels, n)))
                 if m0 == 0 and sums.size > 0:
                     sum_columns(source, k, part(sums, n0, n), few)
                 target = matrix(c.data, c.first + m0 * c.row + n0, c.row, ONE)

@@ -72,13 +72,12 @@ def plan(recipe: Recipe, minutes: float, text: Text, clock: float, reporter: Rep
     total = minutes * 60
     if not LEAST_SECONDS <= total < float("inf"):
         raise MinilmError(f"--minutes {minutes:g}: give at least {LEAST_SECONDS / 60:.2f}")
-    reporter.record({"kind": "phase", "name": "compiling kernels"})
     best, most = None, 0
     for rung in LADDER:
         candidate = _sized(recipe, *rung)
         if best and not _possible(candidate, text):
             break
-        warm_up(candidate, text)
+        warm_up(candidate, text, reporter)
         seconds = _step_seconds(candidate, text)
         left = total * (1 - MARGIN) - (time.perf_counter() - clock)
         left -= _ending(candidate, text, seconds) + EVALUATIONS * _estimate(candidate, seconds)

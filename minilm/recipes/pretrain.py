@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from minilm import machine, tokenizers
-from minilm.backend import computing
+from minilm.backend import computing, has_bf16
 from minilm.errors import MinilmError
 from minilm.models.architectures import build
 from minilm.models.model import Model
@@ -160,8 +160,9 @@ def _carry_out(
     clock: float,
     compilation: Compilation,
 ) -> Report:
-    reporter.record({"kind": "phase", "name": "compiling kernels"})
-    warm_up(recipe, text)
+    if recipe.training.precision == "bf16" and not has_bf16():
+        reporter.note("this processor multiplies no faster in bf16 than in float32")
+    warm_up(recipe, text, reporter)
     predicted = _check_fits(recipe, text, memory.occupied(recipe, len(text.counted)))
     reporter.record({"kind": "phase", "name": "measuring this machine"})
     peak = machine.sgemm_gflops()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minilm.generation.cache import Cache
-from minilm.kernels.ahead import compile_ahead
+from minilm.kernels.ahead import compile_ahead, missing
 from minilm.kernels.jit import noting, on_compile
 from minilm.models.architectures import build
 from minilm.models.gpt import GPT
@@ -58,11 +58,16 @@ def announced(reporter: Reporter) -> Iterator[Compilation]:
         yield compilation
 
 
-def warm_up(recipe: Recipe, text: Text) -> None:
-    """Call every kernel that a run of this recipe calls (`model.vocab_size` is set)."""
+def warm_up(recipe: Recipe, text: Text, reporter: Reporter) -> None:
+    """Call every kernel that a run of this recipe calls (`model.vocab_size` is set).
+
+    The reporter is told of a phase only if some are to be compiled.
+    """
     with np.errstate(all="ignore"), noting() as calls:  # arrays of whatever was in memory
         _go_through(recipe, text)
-    compile_ahead(calls)
+    if left := missing(calls):
+        reporter.record({"kind": "phase", "name": "compiling kernels"})
+        compile_ahead(left)
     _go_through(recipe, text)
 
 

@@ -36,8 +36,8 @@ class TrainingConfig:
         Latest checkpoints to keep, beside the best; at least 2, so that a damaged one
         has a predecessor.
     precision : str
-        "float32"; "bf16", which multiplies matrices in bfloat16; or "bf16-emulated", which
-        rounds as that does, on processors without it (`minilm.backend.computing`).
+        "float32", or "bf16", which multiplies matrices in bfloat16
+        (`minilm.backend.computing`).
 
     Raises
     ------

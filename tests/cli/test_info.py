@@ -11,7 +11,7 @@ from minilm.errors import MinilmError
 
 GOOD = limits.Facts(
     processor="P", cores=4, threads=4, thread_layer="omp", compiled_for="c", host_vector_bytes=64,
-    vector_bytes=64, bf16="none", blas="b", blas_core="SkylakeX", blas_threads=4, memory_bytes=1,
+    vector_bytes=64, bf16="float32", blas="b", blas_core="SkylakeX", blas_threads=4, memory_bytes=1,
     available_bytes=1, cache_folder="f", cache_writable=True, others_busy=0.0, versions={},
 )  # fmt: skip
 

@@ -226,7 +226,7 @@ def test_a_later_query_of_a_tile_may_see_earlier_keys():
 def _bands(n_query, visible, causal, t, j0):
     head = Head(
         0, n_query, 1, visible, False, np.zeros(1, np.int64), False, causal, 1.0, np.uint32(0),
-        1.0, np.uint32(0), np.uint32(0),
+        1.0, np.uint32(0), np.uint32(0), False,
     )  # fmt: skip
     seen, seeing = bands(head, t, j0)
     return seen.begin, seen.end, seeing.begin, seeing.end

@@ -1,11 +1,11 @@
-"""Packing against a formula for the place of each number, and rounding against the reference."""
+"""Packing against a formula for the place of each number, and rounding, for any bits."""
 
 from __future__ import annotations
 
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from minilm.kernels import bfloat16
@@ -24,6 +24,11 @@ def _pack(data, first, row, column, n_rows, n_columns, packed, left):
 def _rounded(x, y):
     for i in range(x.size):
         y[i] = bfloat16.rounded(x[i])
+
+
+@numba.njit
+def _round_row(x):
+    bfloat16.round_row(x)
 
 
 def words_of(x, left):
@@ -62,12 +67,25 @@ def test_each_number_has_its_place(n_rows, n_columns, kind, gap, left):
     assert (packed[-7:] == 12345).all()
 
 
-@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
-def test_rounding_is_the_reference_s(x):
-    x = np.array([x, -x, x / 3], np.float32)
+@given(st.integers(0, 2**32 - 1))
+@example(0x7FFFFFFF)  # a NaN that adding would turn into 0
+@example(0x7F800001)  # one that cutting would turn into infinity
+@example(0x7F7FFFFF)  # the largest number
+def test_rounding_is_the_reference_s(bits):
+    x = np.array([bits, bits ^ 0x80000000], np.uint32).view(np.float32)
     y = np.empty_like(x)
     _rounded(x, y)
     np.testing.assert_array_equal(y, reference.rounded(x))
+    assert not (y[~np.isnan(x)].view(np.uint32) & 0xFFFF).any()
+    _round_row(x)
+    np.testing.assert_array_equal(x, y)
+
+
+def test_float64_is_not_rounded():
+    x = np.random.default_rng(0).standard_normal(9)
+    y = x.copy()
+    _round_row(y)
+    np.testing.assert_array_equal(x, y)
 
 
 @needs_bf16

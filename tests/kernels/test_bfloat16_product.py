@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minilm.kernels import bfloat16_product
+from minilm.kernels import bfloat16_product, bfloat16_tiles
 from minilm.kernels.bfloat16_product import product
 from minilm.kernels.bfloat16_tiles import AMX, DOT, engines
 
@@ -99,13 +99,30 @@ def test_the_cut_changes_no_bit(engine):
     np.testing.assert_array_equal(found[0], found[2])
 
 
-def test_nan_passes_through():
+@pytest.mark.parametrize("engine", engines())
+def test_nan_passes_through(engine):
     a, b = np.ones((40, 40), np.float32), np.ones((40, 40), np.float32)
     a[3, 5] = np.nan
     c = np.empty((40, 40), np.float32)
-    product(a, b, c, engines()[0])
+    product(a, b, c, engine)
     assert np.isnan(c[3]).all()
     assert (np.delete(c, 3, 0) == 40).all()
+
+
+@pytest.mark.parametrize(
+    ("processor", "found", "expected"),
+    [
+        ("sapphirerapids", (AMX, DOT), AMX),
+        ("emeraldrapids", (DOT,), 0),
+        ("znver4", (DOT,), DOT),
+        ("haswell", (), 0),
+        ("znver3", (), 0),
+    ],
+)
+def test_no_engine_is_used_that_is_slower_than_float32(monkeypatch, processor, found, expected):
+    monkeypatch.setattr(bfloat16_tiles, "NAME", processor)
+    monkeypatch.setattr(bfloat16_tiles, "engines", lambda: found)
+    assert bfloat16_tiles.engine.__wrapped__() == expected
 
 
 def test_the_faster_engine_comes_first():

@@ -45,12 +45,12 @@ def lanes(dtype):
     return BYTES // np.dtype(dtype).itemsize
 
 
-def product(a, b, c, bias, accumulate, grid, onto=None, sums=None):
+def product(a, b, c, bias, accumulate, grid, onto=None, sums=None, rounding=False):
     """As `linear.product`, cut into any grid, with NaN behind what the sums start from."""
     onto, sums = c[:0] if onto is None else onto, np.zeros(0) if sums is None else sums
     start = np.full(b.shape[1] + VECTORS * lanes(a.dtype), np.nan, a.dtype)
     start[: b.shape[1]] = 0 if bias is None else bias
-    linear._product.sized(0)(a, b, c, start, onto, sums, accumulate, *grid)
+    linear._product.sized(0)(a, b, c, start, onto, sums, accumulate, rounding, *grid)
 
 
 @settings(max_examples=150)
@@ -59,14 +59,14 @@ def product(a, b, c, bias, accumulate, grid, onto=None, sums=None):
     st.sampled_from([1, 2, 7, 8, 16, 17, 33, 48, 63, 64, 65, 127, 128, 129, 192, 200, 257]),
     st.sampled_from([0, 1, 2, 6, 16, 127, 128, 129, 400, 767, 768, 769, 900]),
     st.tuples(kinds, kinds, st.integers(0, 9)),
-    st.tuples(st.booleans(), st.booleans(), st.booleans(), st.booleans()),
+    st.tuples(*[st.booleans()] * 5),
     st.tuples(st.integers(1, 4), st.integers(1, 4)),
     dtypes,
     st.integers(0, 2**32),
 )
 def test_a_product_equals_numpys(m, n, size, layout, options, grid, dtype, seed):
     generator = np.random.default_rng(seed)
-    accumulate, with_bias, with_onto, with_sums = options
+    accumulate, with_bias, with_onto, with_sums, rounding = options  # which changes none of these
     a, b, c = whole(generator, m, size), whole(generator, size, n), whole(generator, m, n)
     bias = whole(generator, n) if with_bias and not accumulate else None
     onto = whole(generator, m, n) if with_onto else None
@@ -80,22 +80,24 @@ def test_a_product_equals_numpys(m, n, size, layout, options, grid, dtype, seed)
     beside = viewed(onto.astype(dtype), "rows", layout[2] // 2)[0] if with_onto else None
     sums = whole(generator, n) if with_sums and layout[1] == "rows" else None
     sums_before = None if sums is None else sums.copy()
-    product(a_view, b_view, view, bias, accumulate, grid, beside, sums)
+    product(a_view, b_view, view, bias, accumulate, grid, beside, sums, rounding)
     np.testing.assert_array_equal(base, everything)
     if sums is not None:
         np.testing.assert_array_equal(sums, sums_before + b.sum(0))
 
 
 @pytest.mark.parametrize("kind", ["rows", "columns", "neither"])
-@pytest.mark.parametrize("m", [1019, 1020, 1021, 1027, 2047])
-def test_many_rows(m, kind):
+@pytest.mark.parametrize("m", [335, 337, 1019, 1020, 1021, 1027, 2047])
+@pytest.mark.parametrize("rounding", [False, True])
+def test_many_rows(m, kind, rounding):
     """More than a block of them, and more than 768 channels."""
     generator = np.random.default_rng(m)
     a, b = whole(generator, m, 771), whole(generator, 771, 3)
     c = np.full((m, 3), np.nan, np.float32)
-    linear.product(viewed(np.float32(a), kind)[0], np.float32(b), c, np.float32([1, 2, 3]))
+    a_view, b, bias = viewed(np.float32(a), kind)[0], np.float32(b), np.float32([1, 2, 3])
+    linear.product(a_view, b, c, bias, rounding=rounding)
     np.testing.assert_array_equal(c, a @ b + [1, 2, 3])
-    linear.product(viewed(np.float32(a), kind)[0], np.float32(b), c, accumulate=True)
+    linear.product(a_view, b, c, accumulate=True, rounding=rounding)
     np.testing.assert_array_equal(c, 2 * (a @ b) + [1, 2, 3])
 
 
@@ -256,7 +258,7 @@ def test_threads_do_not_change_a_bit(dtype):
     first[: len(bias)] = bias
     for grid in ((1, 1), (3, 1), (1, 2), (4, 3)):
         y = np.empty_like(found[0][0])
-        linear._product.sized(0)(x, weight, y, first, y[:0], np.zeros(0), False, *grid)
+        linear._product.sized(0)(x, weight, y, first, y[:0], np.zeros(0), False, False, *grid)
         found.append([y])
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=False):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minilm.kernels import linear_bf16
+from minilm.kernels.bfloat16_tiles import engines
 from minilm.reference import linear_bf16 as reference
 
 
@@ -25,8 +26,15 @@ def assert_close(found, wanted):
             np.testing.assert_allclose(a, b, rtol=0, atol=3e-6 * abs(b).max())
 
 
+@pytest.fixture(params=[0, *engines()])
+def each_engine(request, monkeypatch):
+    """Every way to multiply; 0 is float32."""
+    monkeypatch.setattr(linear_bf16, "engine", lambda: request.param)
+
+
+@pytest.mark.usefixtures("each_engine")
 @pytest.mark.parametrize("has_bias", [True, False])
-@pytest.mark.parametrize("shape", [(3, 50, 70), (70,), (1, 1), (400, 33)])
+@pytest.mark.parametrize("shape", [(3, 50, 70), (70,), (1, 1), (400, 33), (1100, 800)])
 def test_twins(shape, has_bias):
     x, weight, bias, dy = case(shape=shape)
     bias = bias if has_bias else None
@@ -36,6 +44,7 @@ def test_twins(shape, has_bias):
     assert_close(linear_bf16.backward(dy, saved), reference.backward(dy, s))
 
 
+@pytest.mark.usefixtures("each_engine")
 def test_a_tied_table():
     x, weight, _, dy = case()
     table = np.ascontiguousarray(weight.T)
@@ -57,9 +66,13 @@ def test_other_dtypes_are_the_reference_s():
         np.testing.assert_array_equal(a, b)
 
 
-def test_without_the_instruction_the_reference_runs(monkeypatch):
-    monkeypatch.setattr(linear_bf16, "engines", lambda: ())
-    x, weight, bias, dy = case()
-    y, saved = linear_bf16.forward(x, weight, bias)
-    np.testing.assert_array_equal(y, reference.forward(x, weight, bias)[0])
-    assert_close(linear_bf16.backward(dy, saved), reference.backward(dy, saved))
+@pytest.mark.usefixtures("each_engine")
+def test_a_nan_is_not_lost():
+    x, weight, _, dy = case(shape=(40, 70))
+    x[3, 5] = np.nan
+    y, saved = linear_bf16.forward(x, weight)
+    assert np.isnan(y[3]).all()
+    assert not np.isnan(np.delete(y, 3, 0)).any()
+    dweight = linear_bf16.backward(dy, saved)[1]
+    assert np.isnan(dweight[5]).all()
+    assert not np.isnan(np.delete(dweight, 5, 0)).any()

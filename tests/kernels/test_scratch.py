@@ -8,7 +8,6 @@ from minilm.aligned import LINE
 from minilm.kernels import (
     attention,
     attention_bf16,
-    bfloat16_tiles,
     half_weights,
     linear,
     linear_bf16,
@@ -104,8 +103,6 @@ USES = {  # and how often room not given back would fill 50 MB and more
 
 @pytest.mark.parametrize("name", USES)
 def test_kernels_give_back_their_room(name):
-    if "bf16" in name and not bfloat16_tiles.engines():
-        pytest.skip("the processor has no bfloat16")
     use, times = USES[name]
     for _ in range(3):
         use()

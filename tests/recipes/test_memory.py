@@ -22,7 +22,7 @@ TASKS = {
     "next token": ["docs-tour"],
     "masked tokens": ["bert-docs", "tokenizer=bytes"],
     "fill in middle": ["code", "tokenizer=bytes"],
-    "masked tokens, bf16": ["bert-docs", "tokenizer=bytes", "training.precision=bf16-emulated"],
+    "masked tokens, bf16": ["bert-docs", "tokenizer=bytes", "training.precision=bf16"],
 }
 
 
