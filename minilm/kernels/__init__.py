@@ -8,8 +8,8 @@ work in (`scratch`) and rows asked for ahead (`fetch`); and for products of matr
 made of the tiles of `registers` and the vector instructions of `vectors`, with what is done
 to a block in the cache (`blocks`), or for few rows of
 what `few_rows`, `streams` and `reading` read in the order of memory; in mixed precision
-`bfloat16`, `bfloat16_tiles` and `bfloat16_product`, and for weights kept so `packed_halves` and
-`tile_stream`. `softmax`, which runs inside attention and the loss, and `tanh`, which one small
+`bfloat16`, `bfloat16_tiles` and `bfloat16_product`, and for weights kept so `packed_halves`,
+`packed_halves_unit` and `tile_stream`. `softmax`, which runs inside attention and the loss, and `tanh`, which one small
 vector a sequence goes through, have no twin.
 
 Text has twins, too, held against the reference in the same way: the steps of byte-pair
@@ -31,5 +31,5 @@ The rules that the loops follow
 - Work is cut into chunks that depend on the shapes alone. Sums over rows are kept per
   chunk and added up in order, so results do not depend on the number of threads, nor on
   which of them was first.
-- Small arrays are done by the calling thread: waking the others costs about 50 us.
+- Small arrays are done by the calling thread: sharing with others costs some 5 us.
 """

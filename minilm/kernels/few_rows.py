@@ -12,8 +12,6 @@ give: a token has the same values whether it comes alone or among many.
 
 Stored by columns, as the table of embeddings that is also the head, each column takes part
 in scalar products, whose order of summation is another but depends on the shape alone.
-
-The weights may be bfloat16, as uint16 (see `reference.half_weights`): half as much to read.
 """
 
 # mypy: allow-untyped-defs, disable-error-code="arg-type,call-arg"
@@ -40,7 +38,6 @@ from minilm.kernels.streams import (
     down_1,
     down_4,
     down_8,
-    widened,
 )
 from minilm.kernels.vectors import memory, part
 
@@ -59,7 +56,7 @@ def suits(x: NDArray, weight: NDArray) -> bool:
 def product(x: NDArray, weight: NDArray, y: NDArray, bias: NDArray | None = None) -> None:
     """y (N, O) = x (N, I) @ weight (I, O) + bias (O,), for arrays that `suits` allows.
 
-    x and y are C-contiguous and of one dtype; the weight has that or is uint16, bfloat16.
+    All of one dtype; x and y are C-contiguous.
     """
     size, n = weight.shape
     start = np.zeros((n,), x.dtype)
@@ -102,7 +99,7 @@ def _down(x, x0, x_row, n_rows, w, w0, w_row, sums, s0, s_row, count):
 @helper(exact=True)
 def _add(y, factor, x):
     for j in range(y.size):
-        y[j] += factor * widened(x[j], factor)
+        y[j] += factor * x[j]
 
 
 @helper(apart=True)
@@ -189,5 +186,5 @@ def _by_columns(table, x, y, start, parts):
                 for r in range(n_rows):
                     rest = like(start[0], 0)
                     for k in range(full, size):
-                        rest += flat[r * size + k] * widened(w[(j + i) * w_row + k], start[0])
+                        rest += flat[r * size + k] * w[(j + i) * w_row + k]
                     target[r * n + j + i] += rest + start[j + i]

@@ -196,7 +196,7 @@ def kernel(
     ----------
     parallel_from
         From this size of the first argument on, `numba.prange` loops run on all threads;
-        below, waking them (some 50 us) would take longer than the work. Each iteration
+        below, sharing the work (some 5 us) would take longer than it saves. Each iteration
         must write where no other does, so that neither the number of threads nor their
         order can change a bit of the result. None: never.
     strided

@@ -69,7 +69,7 @@ def _forward_row(x, weight, bias, eps, y):
     return mean, rstd
 
 
-@kernel(parallel_from=200_000)
+@kernel(parallel_from=30_000)
 def _forward(x, weight, bias, eps, y, mean, rstd):
     for i in prange(len(x)):
         mean[i], rstd[i] = _forward_row(x[i], weight, bias, eps, y[i])
@@ -109,7 +109,7 @@ def _backward_rows(dy, x, weight, mean, rstd, onto, dx, dweight, dbias):
             add(onto[i], dx[i])
 
 
-@kernel(parallel_from=80_000, long=4)
+@kernel(parallel_from=10_000, long=4)
 def _backward(dy, x, weight, mean, rstd, onto, dx, sums):
     size, n_channels = rows_per_part(len(x)), weight.size
     parts = np.zeros((2, (len(x) + size - 1) // size, 2 * n_channels), x.dtype)

@@ -1,17 +1,14 @@
-"""Products with weights that are kept in bfloat16, in the order of the matrix unit's tiles.
+"""Products with weights that are kept in bfloat16, in the order of a matrix unit's tiles.
 
     y[n, o] = sum_i x[n, i] weight[i, o] + bias[o]        x, y, bias float32; weight bfloat16
 
 For a handful of rows reading the weights is what counts: here a thread reads its part in one
-piece, and even sixteen rows take the unit less time than the reading.
-
-Up to `_FEW` rows vectors multiply in float32 as the weights are read. For more the unit, which
-multiplies bfloat16 by bfloat16. So x is cut into two numbers of 8 bits each, high + low, which
-differ from it by less than 2^-16 of it, where rounding a weight takes up to 2^-8. The two are
-rows of their own; their products, exact in float32, are summed apart and then added.
+piece, and multiplies in float32 as it reads. For many rows a matrix unit (AMX) is faster, see
+`packed_halves_unit`. Without one, the weights become float32, as many columns at a time as stay
+in the cache, and are multiplied as such.
 """
 
-# mypy: allow-untyped-defs, disable-error-code="arg-type"
+# mypy: allow-untyped-defs, disable-error-code="arg-type,operator,call-overload"
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -22,22 +19,25 @@ from numba import prange
 from numpy.typing import NDArray
 
 from minilm import aligned
-from minilm.kernels.bfloat16 import LANES, RIGHT, STEP, TILE, Factor, rounded, tiles
+from minilm.kernels import packed_halves_unit
+from minilm.kernels.bfloat16 import CAN_ROUND, LANES, RIGHT, STEP, TILE, Factor, tiles
 from minilm.kernels.bfloat16 import pack as pack_factor
-from minilm.kernels.bfloat16_tiles import AMX, SIDE, begin, end
-from minilm.kernels.exponential import as_bits
+from minilm.kernels.bfloat16_tiles import AMX, SIDE, engines
+from minilm.kernels.exponential import as_float
+from minilm.kernels.few_rows import FEW_ROWS
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
+from minilm.kernels.product import N_BLOCK, ONE, SET, ZERO, add_product, matrix
 from minilm.kernels.scratch import release, scratch
-from minilm.kernels.tile_stream import stream_1, stream_2, vectors_1, vectors_4
+from minilm.kernels.tile_stream import vectors_1, vectors_4, vectors_8
 from minilm.kernels.vectors import memory, part
+from minilm.reference.half_weights import narrow
 
 __all__ = ["Packed", "pack", "product"]
 
-_GROUP = np.int64(16)  # rows of x whose two parts share two tiles
-_FEW = 4  # rows up to which vectors are as fast as memory
-_BLOCK = np.int64(16)  # groups that stay in the second cache while weights pass by
-_WORD = np.uint32(16)
+_ROWS = np.int64(8)  # that are multiplied at once
+_FEW = 4  # rows up to which vectors are as fast as memory, and so as a matrix unit
+_WORD, _UPPER = np.uint32(16), np.uint32(0xFFFF0000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +56,21 @@ class Packed:
     def __array__(self, dtype: object = None, copy: bool | None = None) -> NDArray[np.uint16]:
         """The bits of the weight, (I, O) of uint16."""
         size, n = self.shape
-        n_steps, lanes, step = -(-size // int(STEP)), int(LANES), int(STEP)
-        halves = self.words.view(np.uint16).reshape(-1, n_steps, 2, step // 2, lanes, 2)
-        in_order = halves.transpose(1, 3, 5, 0, 2, 4).reshape(n_steps * step, -1)
-        return in_order[:size, :n].copy()
+        return self._places.reshape(-1, -(-n // int(SIDE)) * int(SIDE))[:size, :n].copy()
+
+    @property
+    def _places(self) -> NDArray[np.uint16]:
+        """A view with axes step, pair and which of it; then strip of columns, half and lane."""
+        n_steps, lanes = -(-self.shape[0] // int(STEP)), int(LANES)
+        halves = self.words.view(np.uint16).reshape(-1, n_steps, 2, int(STEP) // 2, lanes, 2)
+        return halves.transpose(1, 3, 5, 0, 2, 4)
+
+    def set(self, weight: NDArray[np.float32]) -> None:
+        """Become this weight, on processors that do not round by themselves."""
+        places = self._places
+        bits = np.zeros((places[:, :, :, 0, 0, 0].size, places[0, 0, 0].size), np.uint16)
+        bits[: self.shape[0], : self.shape[1]] = narrow(weight)
+        places[...] = bits.reshape(places.shape)
 
 
 def pack(weight: NDArray[np.float32]) -> Packed:
@@ -67,8 +78,12 @@ def pack(weight: NDArray[np.float32]) -> Packed:
     size, n = weight.shape
     n_steps = -(-size // int(STEP))
     words = aligned.empty((-(-n // int(SIDE)) * 2 * n_steps * int(TILE),), np.uint32)
-    _pack(plain(weight), words)
-    return Packed(words, (size, n))
+    packed = Packed(words, (size, n))
+    if CAN_ROUND:
+        _pack(plain(weight), words)
+    else:
+        packed.set(weight)
+    return packed
 
 
 @kernel(parallel_from=100_000, strided=True)
@@ -92,14 +107,18 @@ def product(
         return
     start = np.zeros(y.shape[1:], np.float32) if bias is None else np.ascontiguousarray(bias)
     threads = numba.get_num_threads()
-    if len(x) <= _FEW:
+    words, has_unit = weight.words, AMX in engines()
+    if len(x) <= (_FEW if has_unit else FEW_ROWS):
         n_padded = -(-x.shape[1] // int(STEP)) * int(STEP)
         padded = np.zeros((len(x), n_padded), np.float32)
         padded[:, : x.shape[1]] = x
-        _multiply_few.sized(len(weight.words))(padded, weight.words, plain(start), y, threads)
-        return
-    parts = 4 * threads if len(x) > 2 * _GROUP else threads
-    _multiply.sized(len(weight.words))(plain(x), weight.words, plain(start), y, parts)
+        _multiply_few.sized(len(words))(padded, words, plain(start), y, threads)
+    elif has_unit:
+        packed_halves_unit.product(plain(x), words, plain(start), y)
+    else:
+        room = np.zeros(len(start) + 2 * int(N_BLOCK), np.float32)
+        room[: len(start)] = start
+        _multiply_many.sized(x.size * len(start))(plain(x), words, room, y)
 
 
 @kernel(parallel_from=50_000)
@@ -108,78 +127,53 @@ def _multiply_few(x, words, start, y, parts):
     n_steps, pairs = size // STEP, tiles(n, SIDE)
     flat, target = memory(x), memory(y)
     for item in prange(parts):
-        spare = scratch(_FEW * SIDE, np.float32)
+        spare = scratch(_ROWS * SIDE, np.float32)
         for j in range(item * pairs // parts, (item + 1) * pairs // parts):
             at = j * n_steps * 2 * TILE
-            if n_rows == 1:
-                vectors_1(flat, size, n_rows, words, at, n_steps, spare)
-            else:
-                vectors_4(flat, size, n_rows, words, at, n_steps, spare)
-            for r in range(n_rows):
-                for i in range(min(SIDE, n - j * SIDE)):
-                    target[r * n + j * SIDE + i] = spare[r * SIDE + i] + start[j * SIDE + i]
+            for first in range(ZERO, n_rows, _ROWS):
+                rows, group = min(_ROWS, n_rows - first), part(flat, first * size, _ROWS * size)
+                if rows == 1:
+                    vectors_1(group, size, rows, words, at, n_steps, spare)
+                elif rows <= 4:
+                    vectors_4(group, size, rows, words, at, n_steps, spare)
+                else:
+                    vectors_8(group, size, rows, words, at, n_steps, spare)
+                for r in range(rows):
+                    to = (first + r) * n + j * SIDE
+                    for i in range(min(SIDE, n - j * SIDE)):
+                        target[to + i] = spare[r * SIDE + i] + start[j * SIDE + i]
         release(spare)
 
 
-@kernel(parallel_from=50_000, strided=True)
-def _multiply(x, words, start, y, parts):
+@kernel(parallel_from=250_000, strided=True)
+def _multiply_many(x, words, start, y):
+    """For any number of rows, without a matrix unit: the weights become float32, as many columns
+    at a time as stay in the cache."""
     n_rows, size, n = len(x), x.shape[1], y.shape[1]
-    n_steps, n_groups = tiles(size, STEP), (n_rows + _GROUP - 1) // _GROUP
-    pairs, room = tiles(n, SIDE), 2 * n_steps * TILE
-    left, flat, target = scratch(n_groups * room, np.uint32), memory(x), memory(y)
-    for g in prange(n_groups):
-        rows = min(_GROUP, n_rows - g * _GROUP)
-        _split(flat, g * _GROUP * size, rows, size, part(left, g * room, room))
-    for item in prange(parts):
-        spare = scratch(SIDE * SIDE, np.float32)
-        begin(AMX)
-        for first in range(0, n_groups, _BLOCK):
-            for j in range(item * pairs // parts, (item + 1) * pairs // parts):
-                for g in range(first, min(first + _BLOCK, n_groups)):
-                    rows = min(_GROUP, n_rows - g * _GROUP)
-                    if 2 * rows <= LANES:
-                        stream_1(left, g * room, words, j * room, n_steps, spare)
-                    else:
-                        stream_2(left, g * room, words, j * room, n_steps, spare)
-                    width, to = min(SIDE, n - j * SIDE), g * _GROUP * n + j * SIDE
-                    _add_parts(spare, rows, part(start, j * SIDE, width), target, to, n)
-        end(AMX)
-        release(spare)
-    release(left)
+    n_steps, flat, target = tiles(size, STEP), memory(x), memory(y)
+    for item in prange((n + N_BLOCK - 1) // N_BLOCK):
+        columns = min(N_BLOCK, n - item * N_BLOCK)
+        room = scratch(n_steps * STEP * N_BLOCK, x.dtype)
+        for j in range(tiles(columns, SIDE)):
+            at = (item * (N_BLOCK // SIDE) + j) * n_steps * 2 * TILE
+            _widen(part(words, at, n_steps * 2 * TILE), room, j * SIDE)
+        rows, c = matrix(flat, ZERO, size, ONE), matrix(target, item * N_BLOCK, n, ONE)
+        nothing, first = part(room, ZERO, ZERO), part(start, item * N_BLOCK, 2 * N_BLOCK)
+        add_product(
+            rows, matrix(room, ZERO, N_BLOCK, ONE), first, matrix(nothing, ZERO, ONE, ONE),
+            np.zeros(0), c, n_rows, columns, size, SET, SET,
+        )  # fmt: skip
+        release(room)
 
 
 @helper()
-def _split(x, x0, n_rows, size, left):
-    """Twice n_rows rows of a left factor: those of x, and what rounding takes from them. The
-    other rows of the tiles stay as they are."""
-    n_steps = tiles(size, STEP)
-    row, pairs = scratch(n_steps * STEP, np.float32), n_steps * STEP // 2
-    words = scratch(pairs, np.uint32)
-    for r in range(n_rows):
-        row[:size] = part(x, x0 + r * size, size)
-        row[size:] = 0
+def _widen(words, room, j0):
+    """The columns from j0 on, SIDE of them, of a matrix with rows of N_BLOCK numbers."""
+    for s in range(words.size // (2 * TILE)):
         for half in range(2):
-            place = half * n_rows + r
-            for p in range(pairs):
-                low, high = rounded(row[2 * p]), rounded(row[2 * p + 1])
-                row[2 * p] -= low
-                row[2 * p + 1] -= high
-                upper = np.uint32(as_bits(high)) & np.uint32(0xFFFF0000)
-                words[p] = upper | np.uint32(as_bits(low)) >> _WORD
-            to = place // LANES * n_steps * TILE + place % LANES * LANES
-            for s in range(n_steps):
-                target, source = part(left, to + s * TILE, LANES), part(words, s * LANES, LANES)
-                for p in range(LANES):
-                    target[p] = source[p]
-    release(row)
-    release(words)
-
-
-@helper(exact=True)
-def _add_parts(spare, n_rows, start, y, y0, y_row):
-    """y = start and the sums of both parts, the smaller first."""
-    for r in range(n_rows):
-        high, row = part(spare, r * SIDE, start.size), part(y, y0 + r * y_row, start.size)
-        low = part(spare, (n_rows + r) * SIDE, SIDE)
-        for j in range(start.size):
-            row[j] = (low[j] + high[j]) + start[j]
+            for p in range(LANES):
+                row = part(words, (2 * s + half) * TILE + p * LANES, LANES)
+                to = (s * STEP + 2 * p) * N_BLOCK + j0 + half * LANES
+                for lane in range(LANES):
+                    room[to + lane] = as_float(np.int32(row[lane] << _WORD))
+                    room[to + N_BLOCK + lane] = as_float(np.int32(row[lane] & _UPPER))

@@ -57,6 +57,7 @@ __all__ = [
 ZERO, ONE = np.int64(0), np.int64(1)
 SET, ADD = np.bool_(False), np.bool_(True)  # what a product does to c
 M_BLOCK, N_BLOCK, K_BLOCK = np.int64(170 * ROWS), np.int64(128), np.int64(768)
+M_PACKED = np.int64(56 * ROWS)  # rows that stay in the second cache when they are packed
 # Products summed in one chain: the longer, the more it rounds. An end costs a fiftieth.
 CHAIN = np.int64(128)
 AHEAD = np.int64(12)  # rows that are asked for before they are packed
@@ -282,8 +283,7 @@ def add_product(a, b, start, onto, sums, c, n_rows, n_columns, size, accumulate,
     panels = new_panels(a.data, min(size, K_BLOCK), min(n_columns, N_BLOCK))
     nothing, few = zeros(N_BLOCK, a.data.dtype), scratch(N_BLOCK, a.data.dtype)
     transposed = a.column != 1 and a.row == 1
-    # Rows that are packed should stay in the second cache.
-    m_block = M_BLOCK // 3 // ROWS * ROWS if rounding and not transposed else M_BLOCK
+    m_block = M_PACKED if rounding and not transposed else M_BLOCK
     room = (min(n_rows, m_block) // ROWS + 1) * (min(size, K_BLOCK) * ROWS + 2)
     packed = scratch(room if transposed or rounding else ZERO, a.data.dtype)
     for m0 in range(0, n_rows, m_block):

@@ -48,7 +48,7 @@ def _forward_row(x, weight, eps, y):
     return rstd
 
 
-@kernel(parallel_from=200_000)
+@kernel(parallel_from=30_000)
 def _forward(x, weight, eps, y, rstd):
     for i in prange(len(x)):
         rstd[i] = _forward_row(x[i], weight, eps, y[i])
@@ -66,7 +66,7 @@ def _backward_row(dy, x, weight, rstd, dx, dweight):
         dweight[c] += dy[c] * x_hat
 
 
-@kernel(parallel_from=80_000, long=3)
+@kernel(parallel_from=10_000, long=3)
 def _backward(dy, x, weight, rstd, onto, dx, dweight):
     size = rows_per_part(len(x))
     parts = np.zeros((2, (len(x) + size - 1) // size, weight.size), x.dtype)

@@ -7,8 +7,6 @@ The tiles of `registers` read a packed copy of a matrix, which pays when many ro
 Here each number of w serves `rows` multiplications and is not needed again, so w is read
 where it lies and in the order in which it lies, or the processor could not guess what will be
 read next. It guesses within a page of memory; `fetch` asks for what is beyond.
-
-w may hold bfloat16 as uint16, the upper half of a float32: it is widened in the register.
 """
 
 # mypy: allow-untyped-defs
@@ -32,7 +30,6 @@ __all__ = [
     "down_1",
     "down_4",
     "down_8",
-    "widened",
 ]
 
 STEPS = 4  # rows of w that go into the sums at once
@@ -40,36 +37,19 @@ STEPS = 4  # rows of w that go into the sums at once
 _AHEAD_DOWN, _AHEAD_ACROSS = 3, 6
 WIDTH = 2  # vectors of columns; and the rows of w whose scalar products are taken at once
 _LINE = 64  # bytes of a cache line
-_INDEX, _INT32, _INT16 = ir.IntType(64), ir.IntType(32), ir.IntType(16)
+_INDEX, _INT32 = ir.IntType(64), ir.IntType(32)
 _BYTE = ir.IntType(8).as_pointer()
 
 
 class _Stream(Emitter):
     """Emits loads of w, requests for what comes later, and loops."""
 
-    def __init__(self, context: Any, builder: Any, real: Any, stored: Any) -> None:
-        super().__init__(context, builder, real)
-        self.narrow = stored == types.uint16
-        self.stored_bytes = stored.bitwidth // 8
-
-    def weights(self, address: Any, j: int = 0) -> Any:
-        """The j-th vector of w from an address on."""
-        if not self.narrow:
-            return self.load(address, j)
-        builder = self.builder
-        moved = builder.gep(address, [constant(j * self.lanes)])
-        halves = ir.VectorType(_INT16, self.lanes)
-        bits = ir.VectorType(_INT32, self.lanes)
-        read = builder.load(builder.bitcast(moved, halves.as_pointer()), align=2)
-        shifted = builder.shl(builder.zext(read, bits), ir.Constant(bits, [16] * self.lanes))
-        return builder.bitcast(shifted, self.vector)
-
     def fetch(self, address: Any, n_vectors: int) -> None:
         """Ask for so many vectors of w, into the second-level cache."""
         kind = ir.FunctionType(ir.VoidType(), [_BYTE, _INT32, _INT32, _INT32])
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
         first = self.builder.bitcast(address, _BYTE)
-        for n in range(0, n_vectors * self.lanes * self.stored_bytes, _LINE):
+        for n in range(0, n_vectors * self.lanes * self.itemsize, _LINE):
             line = self.builder.gep(first, [constant(n)])
             read, second_level, data = (ir.Constant(_INT32, n) for n in (0, 2, 1))
             self.builder.call(function, [line, read, second_level, data])
@@ -113,19 +93,6 @@ class _Stream(Emitter):
         return result
 
 
-@intrinsic
-def widened(typingctx, x, like_y):
-    """x in the type of `like_y`; a uint16 is bfloat16, the upper half of a float32."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if signature.args[0] != types.uint16:
-            return arguments[0]
-        bits = builder.shl(builder.zext(arguments[0], _INT32), ir.Constant(_INT32, 16))
-        return builder.bitcast(bits, ir.FloatType())
-
-    return like_y(x, like_y), codegen
-
-
 def _down(rows: int) -> Any:
     """For up to `rows` rows of x; `count` times WIDTH vectors of columns."""
 
@@ -136,7 +103,7 @@ def _down(rows: int) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             x, x0, x_row, n_rows, w, w0, w_row, sums, s0, s_row, count = arguments
             kinds = signature.args
-            emit = _Stream(context, builder, kinds[0].dtype, kinds[4].dtype)
+            emit = _Stream(context, builder, kinds[0].dtype)
             x, w = emit.at(kinds[0], x, x0), emit.at(kinds[4], w, w0)
             sums = emit.at(kinds[7], sums, s0)
             x_rows = [builder.gep(x, [offset]) for offset in emit.offsets(rows, n_rows, x_row)]
@@ -147,8 +114,7 @@ def _down(rows: int) -> Any:
                 at = builder.mul(j, constant(WIDTH * emit.lanes))
                 emit.fetch(builder.gep(later, [builder.mul(at, constant(STEPS))]), STEPS * WIDTH)
                 vectors = [
-                    [emit.weights(builder.gep(row, [at]), v) for v in range(WIDTH)]
-                    for row in w_rows
+                    [emit.load(builder.gep(row, [at]), v) for v in range(WIDTH)] for row in w_rows
                 ]
                 for r in range(rows):
                     target = builder.gep(sums, [builder.add(builder.mul(s_row, constant(r)), at)])
@@ -183,7 +149,7 @@ def _across(rows: int) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             x, x0, x_row, n_rows, w, w0, w_row, n_columns, n_vectors, y, y0, y_row = arguments
             kinds = signature.args
-            emit = _Stream(context, builder, kinds[0].dtype, kinds[4].dtype)
+            emit = _Stream(context, builder, kinds[0].dtype)
             x, w = emit.at(kinds[0], x, x0), emit.at(kinds[4], w, w0)
             y = emit.at(kinds[9], y, y0)
             x_rows = [builder.gep(x, [offset]) for offset in emit.offsets(rows, n_rows, x_row)]
@@ -197,7 +163,7 @@ def _across(rows: int) -> Any:
                 for j in range(WIDTH):
                     address = builder.gep(w_rows[j], [at])
                     emit.fetch(builder.gep(address, [ahead]), 1)
-                    weights = emit.weights(address)
+                    weights = emit.load(address)
                     for r in range(rows):
                         new.append(emit.multiply_add(vectors[r], weights, sums[j * rows + r]))
                 return new

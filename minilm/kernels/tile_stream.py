@@ -24,7 +24,7 @@ from minilm.kernels.bfloat16 import TILE
 from minilm.kernels.bfloat16_tiles import CAN_AMX
 from minilm.kernels.vectors import constant, element_at, emitted
 
-__all__ = ["stream_1", "stream_2", "vectors_1", "vectors_4"]
+__all__ = ["stream_1", "stream_2", "vectors_1", "vectors_4", "vectors_8"]
 
 _AHEAD = 8  # steps, of 2 kB
 _LINE = 16  # words
@@ -73,18 +73,20 @@ class _Stream:
         one = builder.insert_element(ir.Constant(_REALS, ir.Undefined), number, lane)
         a = builder.shuffle_vector(one, one, ir.Constant(_WORDS, [0] * 16))
         kind = ir.FunctionType(_REALS, [_REALS] * 3)
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v16f32")
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.fmuladd.v16f32")
         return builder.call(function, [a, b, c])
 
     def by_vectors(self, rows: list[Any], b: Any, n_steps: Any) -> list[Any]:
         """For each row two sums of 16 columns; every lane adds up in the order of k, first and
         second weights apart."""
+        n_parts = 2 if len(rows) <= 4 else 1
         builder = self.builder
         before, loop = builder.block, builder.append_basic_block("stream")
         done = builder.append_basic_block("streamed")
         builder.branch(loop)
         builder.position_at_end(loop)
-        k, sums = builder.phi(_INDEX), [builder.phi(_REALS) for _ in range(4 * len(rows))]
+        n_sums = 2 * n_parts * len(rows)
+        k, sums = builder.phi(_INDEX), [builder.phi(_REALS) for _ in range(n_sums)]
         at = builder.gep(b, [builder.mul(k, constant(2 * int(TILE)))])
         column = builder.mul(k, constant(2 * _LINE))
         new = sums
@@ -92,16 +94,16 @@ class _Stream:
             places = [builder.gep(at, [constant(j * int(TILE) + pair * _LINE)]) for j in range(2)]
             for place in places:
                 self.fetch(place, _LINE)
-            weights = [weight for place in places for weight in self.weights(place)]
-            numbers = [
-                builder.load(builder.gep(row, [builder.add(column, constant(2 * pair + i))]))
-                for row in rows
-                for i in (0, 1)
-            ]
-            new = [
-                self.multiply_add(numbers[n // 4 * 2 + n % 2], weights[n % 4], total)
-                for n, total in enumerate(new)
-            ]
+            weights = [self.weights(place) for place in places]
+            new = list(new)
+            for r, row in enumerate(rows):
+                for i in (0, 1):
+                    number = builder.load(
+                        builder.gep(row, [builder.add(column, constant(2 * pair + i))])
+                    )
+                    for j in range(2):
+                        n = (2 * r + j) * n_parts + i % n_parts
+                        new[n] = self.multiply_add(number, weights[j][i], new[n])
         following = builder.add(k, constant(1))
         steps = [(k, constant(0), following)]
         steps += [(a, ir.Constant(_REALS, None), b) for a, b in zip(sums, new, strict=True)]
@@ -110,6 +112,8 @@ class _Stream:
             value.add_incoming(after, loop)
         builder.cbranch(builder.icmp_signed("<", following, n_steps), loop, done)
         builder.position_at_end(done)
+        if n_parts == 1:
+            return new
         return [builder.fadd(new[n], new[n + 1]) for n in range(0, len(new), 2)]
 
     def multiply(self, a: list[Any], b: Any, n_steps: Any) -> None:
@@ -172,8 +176,6 @@ def _vectors(n: int) -> Any:
 
     def vectors(typingctx, a, a_row, n_rows, b, b0, n_steps, c):
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            if not CAN_AMX:
-                return context.get_dummy_value()
             a, a_row, n_rows, b, b0, n_steps, c = arguments
             kinds = signature.args
             first = element_at(context, builder, kinds[0], a, constant(0))
@@ -196,4 +198,4 @@ def _vectors(n: int) -> Any:
 
 
 stream_1, stream_2 = _stream(1), _stream(2)
-vectors_1, vectors_4 = _vectors(1), _vectors(4)
+vectors_1, vectors_4, vectors_8 = _vectors(1), _vectors(4), _vectors(8)

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minilm.kernels import few_rows, half_weights, linear
-from minilm.reference import half_weights as reference
-from minilm.reference.half_weights import narrow, widen
+from minilm.kernels import few_rows, linear
 
 SIZES = st.sampled_from([1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 64, 127, 128, 129, 131, 260])
 # In float64 so small that only the serial forms have to be compiled.
@@ -89,30 +87,6 @@ def test_strips_keep_all_threads_busy():
         assert chains * strips >= 0.9 * rounds * threads
     assert few_rows._strips(6, 768, 2) == 1
     assert few_rows._strips(1, 100, 64) == 1
-
-
-@given(n=st.integers(1, 20), size=SIZES, columns=SIZES, order=st.sampled_from("CF"))
-@settings(max_examples=40)
-def test_half_weights_are_the_widened_ones(n, size, columns, order):
-    x, weight, bias = _arrays(n, size, columns)
-    half = np.asarray(narrow(weight), order=order)
-    y = half_weights.linear(x, half, bias)
-    whole = np.asarray(widen(half), order=order)
-    assert np.array_equal(y, linear.forward(x, whole, bias)[0])
-    expected = reference.linear(x.astype(float), half, bias)
-    scale = np.abs(x).astype(float) @ np.abs(whole) + np.abs(bias)
-    assert (np.abs(y - expected) <= 8e-7 * scale).all()
-
-
-def test_narrowing_rounds_to_the_nearest_and_to_even():
-    one, step = np.float32(1), np.float32(2**-7)
-    x = np.array([one, one + step / 2, one + 1.5 * step, one + 0.51 * step, np.inf, -0.0])
-    assert widen(narrow(x.astype(np.float32))).tolist() == [
-        1.0, 1.0, 1 + 2 * float(step), 1 + float(step), np.inf, 0.0,
-    ]  # fmt: skip
-    assert np.isnan(widen(narrow(np.array([np.nan], np.float32))))[0]
-    y = np.random.default_rng(0).standard_normal(999).astype(np.float32)
-    assert (np.abs(widen(narrow(y)) - y) <= np.abs(y) / 256).all()
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -44,11 +44,12 @@ _BF16 = (
     Tests("tests/kernels/test_bfloat16_product.py"),
     Tests("tests/kernels/test_linear_bf16.py"),
 )
-_FEW_ROWS = (
-    Tests("tests/kernels/test_few_rows.py"),
+_FEW_ROWS = (Tests("tests/kernels/test_few_rows.py"),)
+_PACKED = (
+    Tests("tests/kernels/test_packed_halves.py"),
+    Tests("tests/reference/test_half_weights.py"),
     Tests("tests/generation/test_half.py"),
 )
-_PACKED = (Tests("tests/kernels/test_packed_halves.py"), *_FEW_ROWS)
 # Each is held against NumPy by tests of its own; these are what it is for.
 _PRODUCT = (
     Tests("tests/kernels/test_product.py"),
@@ -85,6 +86,7 @@ _BEHIND = {
     "reference/half_weights.py": _PACKED,
     "kernels/half_weights.py": _PACKED,
     "kernels/packed_halves.py": _PACKED,
+    "kernels/packed_halves_unit.py": _PACKED,
     "kernels/tile_stream.py": _PACKED,
     "kernels/few_rows.py": _FEW_ROWS,
     "kernels/streams.py": (*_FEW_ROWS, *_ATTENTION),
