@@ -24,6 +24,7 @@ al., "FlashAttention" (2022), algorithms 1 and 4.
 # mypy: allow-untyped-defs, disable-error-code="arg-type"
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -160,29 +161,41 @@ def regular(x: NDArray) -> NDArray:
     return plain(x) if x.strides[-1] == x.itemsize else np.array(x, order="C")
 
 
+@functools.lru_cache(maxsize=16)
+def _unmasked(n_batch: int, n_query: int, n_key: int) -> tuple[NDArray, NDArray]:
+    """All keys visible, from the first on. Kept: layer after layer asks for the same."""
+    return np.ones((n_batch, n_key), bool), np.zeros((n_batch, n_query), np.int64)
+
+
+@functools.lru_cache(maxsize=16)
+def _dropping(rate: float, key: int, real: Any) -> tuple[Any, ...]:
+    """The word below which is dropped, what remains is multiplied with, and the key's words."""
+    return np.uint32(threshold(rate)), real(1 / (1 - rate)), *key_words(key)
+
+
 def settings(saved: Saved) -> tuple[Any, ...]:
+    """What kernels take for the options of `forward`."""
     q, k = saved.q, saved.k
     real = q.dtype.type
-    mask = saved.key_mask
-    visible = np.ones((len(q), k.shape[2]), bool) if mask is None else np.array(mask, bool)
-    limit, survival = np.uint32(threshold(saved.dropout)), real(1 / (1 - saved.dropout))
-    words = key_words(saved.key or 0)
-    masked = mask is not None and not visible.all()
-    first = np.zeros((len(q), q.shape[2]), np.int64)
+    masked = bounded = False
+    visible, first = _unmasked(len(q), q.shape[2], k.shape[2])
+    if saved.key_mask is not None:
+        visible = np.array(saved.key_mask, bool)
+        masked = not visible.all()
     if saved.first_key is not None:
+        first = np.empty_like(first)
         first[...] = saved.first_key
+        bounded = bool(first.any())
     return (
         visible,
         masked,
         first,
-        bool(first.any()),
+        bounded,
         k.shape[1],
         q.shape[3],
         saved.causal,
         real(saved.scale),
-        limit,
-        survival,
-        *words,
+        *_dropping(saved.dropout, saved.key or 0, real),
     )
 
 

@@ -92,7 +92,10 @@ def add_gradients(
 def _same_reals(*arrays: NDArray) -> bool:
     """Whether the kernels know this dtype, the same in all arrays. The reference knows more."""
     dtype = arrays[0].dtype
-    return dtype in (np.float32, np.float64) and all(x.dtype == dtype for x in arrays)
+    for x in arrays:  # a loop, for it runs often: half the time of all(...)
+        if x.dtype is not dtype and x.dtype != dtype:
+            return False
+    return dtype.char in "fd"
 
 
 def product(
