@@ -34,7 +34,7 @@ def _step_seconds(recipe: Recipe, text: Text) -> float:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(budget, "time", clock)
-    monkeypatch.setattr(budget, "warm_up", lambda recipe, text: None)
+    monkeypatch.setattr(budget, "warm_up", lambda recipe, text, reporter: None)
     monkeypatch.setattr(budget, "_step_seconds", _step_seconds)
     return clock
 

@@ -127,7 +127,7 @@ def test_minutes_size_an_encoder_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
     from minilm.recipes import budget
     from minilm.training.reporter import Silent
 
-    monkeypatch.setattr(budget, "warm_up", lambda recipe, text: None)
+    monkeypatch.setattr(budget, "warm_up", lambda recipe, text, reporter: None)
     monkeypatch.setattr(budget, "STEPS", 10**9)
     recipe = _recipe(tmp_path, "model.vocab_size=290")
     text = prepare(recipe.data, "x", special_tokens=("[MASK]",))
