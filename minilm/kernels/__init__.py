@@ -5,12 +5,12 @@ fast. A file holds the public `forward` and `backward`, which check and lay out 
 arguments, and the compiled loops beneath them. Shared by all: `jit` (how they are compiled,
 for the `processor`, with `code_cache` and `ahead`), `layout`, `exponential`, `pairs`, room to
 work in (`scratch`) and rows asked for ahead (`fetch`); and for products of matrices `product`,
-made of the tiles of `registers` and the vector instructions of `vectors`, with what is done
-to a block in the cache (`blocks`), or for few rows of what `few_rows`, `streams` and `reading`
-read in the order of memory; in mixed precision `bfloat16`, `bfloat16_tiles` and
-`bfloat16_product`, and for weights kept so `packed_halves`, `packed_halves_unit` and
-`tile_stream`. `softmax`, which runs inside attention and the loss, and `tanh`, which one small
-vector a sequence goes through, have no twin.
+made of the tiles of `registers` and the vector instructions of `vectors`, with factors in order
+(`packing`) and what is done to a block in the cache (`blocks`), or for few rows of what
+`few_rows`, `streams` and `reading` read in the order of memory; in mixed precision `bfloat16`,
+`bfloat16_tiles` and `bfloat16_product`, and for weights kept so `packed_halves`,
+`packed_halves_unit` and `tile_stream`. `softmax`, which runs inside attention and the loss, and
+`tanh`, which one small vector a sequence goes through, have no twin.
 
 Text has twins, too, held against the reference in the same way: the steps of byte-pair
 encoding (`bpe_...`, `heap`), and those of curating a corpus (`words`, `word_marks`,

@@ -40,8 +40,8 @@ from minilm.kernels.attention_forward import forward_head
 from minilm.kernels.attention_head import QUERIES, Head, copy_rows
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
+from minilm.kernels.packing import ONE, ZERO, matrix
 from minilm.kernels.philox import key_words, threshold
-from minilm.kernels.product import ONE, ZERO, matrix
 from minilm.kernels.scratch import release, zeros
 from minilm.kernels.vectors import memory, part
 from minilm.reference.attention import Saved

@@ -24,20 +24,17 @@ from minilm.kernels.bfloat16 import round_row
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
-from minilm.kernels.pairs import less, split
-from minilm.kernels.product import (
-    ADD,
-    EVERYTHING,
+from minilm.kernels.packing import (
     ONE,
-    SET,
     ZERO,
     Matrix,
     Panels,
     matrix,
-    multiply,
     padded,
     panel_width,
 )
+from minilm.kernels.pairs import less, split
+from minilm.kernels.product import ADD, EVERYTHING, SET, multiply
 from minilm.kernels.registers import ROWS
 from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.kernels.vectors import part
@@ -84,8 +81,8 @@ def backward_head(head, q, y, dy, dq, lse, dk, dv, packed):
             round_row(part(q_tile.data, ZERO, n_query * size))
             round_row(part(dy_tile.data, ZERO, n_query * size))
         dq_tile.data[:] = 0
-        q_rows = Panels(pack_rows_of(q_tile, n_query, size, QUERIES, False), ZERO, n_query)
-        dy_rows = Panels(pack_rows_of(dy_tile, n_query, size, QUERIES, False), ZERO, n_query)
+        q_rows = Panels(pack_rows_of(q_tile, n_query, size, QUERIES, SET), ZERO, n_query)
+        dy_rows = Panels(pack_rows_of(dy_tile, n_query, size, QUERIES, SET), ZERO, n_query)
         _row_products(rows_from(y, t), dy_tile, n_query, size, delta)
         for j0 in range(first_tile(head, t, n_query), n_keys(head, t, n_query), KEYS):
             n = min(KEYS, n_key - j0)
@@ -138,8 +135,8 @@ def _row_products(y, dy, n_query, size, delta):
     """delta = dy . y of each row, summed in the order in which the tiles sum dy . v: of a
     query that sees one key they are equal, and must cancel to the last bit."""
     one = like(delta[0], 1)
-    y_columns = pack_columns_of(y, n_query, size, one, False).data
-    dy_columns = pack_columns_of(dy, n_query, size, one, False).data
+    y_columns = pack_columns_of(y, n_query, size, one, SET).data
+    dy_columns = pack_columns_of(dy, n_query, size, one, SET).data
     delta[:] = 0
     first = ZERO
     while first < n_query:

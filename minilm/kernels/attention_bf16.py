@@ -22,7 +22,7 @@ from minilm.kernels.attention_head import KEYS, Head, copy_rows
 from minilm.kernels.bfloat16 import tiles
 from minilm.kernels.bfloat16_tiles import begin, end, engine
 from minilm.kernels.jit import kernel
-from minilm.kernels.product import ONE, ZERO, matrix
+from minilm.kernels.packing import ONE, ZERO, matrix
 from minilm.kernels.scratch import release, zeros
 
 __all__ = ["Saved", "backward", "forward"]

@@ -25,7 +25,8 @@ from minilm.kernels.bfloat16 import LANES, LEFT, RIGHT, STEP, TILE, Factor, pack
 from minilm.kernels.bfloat16_tiles import SIDE, multiply
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
-from minilm.kernels.product import ADD, ONE, SET, ZERO, matrix
+from minilm.kernels.packing import ONE, ZERO, matrix
+from minilm.kernels.product import ADD, SET
 from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.kernels.vectors import part
 

@@ -15,7 +15,7 @@ import numpy as np
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.fetch import fetch
 from minilm.kernels.jit import helper
-from minilm.kernels.product import ONE, ZERO, lanes
+from minilm.kernels.packing import ONE, ZERO, lanes
 from minilm.kernels.scratch import release, scratch
 from minilm.kernels.streams import STEPS, WIDTH, across_1, down_1
 from minilm.kernels.vectors import part

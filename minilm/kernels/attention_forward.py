@@ -27,18 +27,15 @@ from minilm.kernels.bfloat16 import round_row
 from minilm.kernels.exponential import exp, like
 from minilm.kernels.fetch import fetch, reserve
 from minilm.kernels.jit import helper
-from minilm.kernels.product import (
-    ADD,
-    EVERYTHING,
+from minilm.kernels.packing import (
     ONE,
-    SET,
     ZERO,
     Panels,
     lanes,
     matrix,
-    multiply,
     padded,
 )
+from minilm.kernels.product import ADD, EVERYTHING, SET, multiply
 from minilm.kernels.scratch import filled, release, scratch, zeros
 from minilm.kernels.vectors import dot, largest, part
 

@@ -8,15 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from minilm.kernels.bfloat16 import round_row
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper
-from minilm.kernels.philox import philox4x32
-from minilm.kernels.product import (
-    FAR,
+from minilm.kernels.packing import (
     ONE,
     ZERO,
-    Band,
     Matrix,
     Panels,
     matrix,
@@ -24,6 +20,8 @@ from minilm.kernels.product import (
     pack,
     padded,
 )
+from minilm.kernels.philox import philox4x32
+from minilm.kernels.product import FAR, Band
 from minilm.kernels.vectors import part
 
 __all__ = [
@@ -91,11 +89,8 @@ def scale_row(row, factor):
 def pack_columns_of(x, n_rows, size, scale, rounding):
     """scale * x (n_rows, D), transposed and packed: KEYS columns from j on begin at j * D."""
     panels = Panels(new_panels(x.data, size, n_rows), ZERO, size)
-    pack(matrix(x.data, x.first, ONE, x.row), panels, size, n_rows)
-    packed = part(panels.data, ZERO, size * padded(x.data, n_rows))
-    if rounding:
-        round_row(packed)
-    scale_row(packed, scale)
+    pack(matrix(x.data, x.first, ONE, x.row), panels, size, n_rows, rounding)
+    scale_row(part(panels.data, ZERO, size * padded(x.data, n_rows)), scale)
     return panels
 
 
@@ -105,9 +100,7 @@ def pack_rows_of(x, n_rows, size, step, rounding):
     data = new_panels(x.data, n_rows, size)
     for j in range(0, n_rows, step):
         n = min(step, n_rows - j)
-        pack(rows_from(x, j), Panels(data, j * padded(data, size), n), n, size)
-    if rounding:
-        round_row(part(data, ZERO, n_rows * padded(data, size)))
+        pack(rows_from(x, j), Panels(data, j * padded(data, size), n), n, size, rounding)
     return data
 
 

@@ -23,7 +23,8 @@ from minilm.kernels.bfloat16_tiles import SIDE, begin, end, multiply
 from minilm.kernels.blocks import add_block, sum_columns
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
-from minilm.kernels.product import SET, ZERO
+from minilm.kernels.packing import ZERO
+from minilm.kernels.product import SET
 from minilm.kernels.scratch import release, scratch, zeros
 from minilm.kernels.vectors import memory, part
 

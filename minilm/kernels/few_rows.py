@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from minilm.kernels.exponential import like
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
-from minilm.kernels.product import CHAIN, ZERO, lanes
+from minilm.kernels.packing import ZERO, lanes
+from minilm.kernels.product import CHAIN
 from minilm.kernels.scratch import release, scratch
 from minilm.kernels.streams import (
     STEPS,

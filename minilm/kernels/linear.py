@@ -21,8 +21,9 @@ from minilm import aligned
 from minilm.kernels import few_rows
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import BLOCK, add, add_parts, plain, rows, rows_per_part
+from minilm.kernels.packing import ZERO, lanes, matrix
 from minilm.kernels.processor import BYTES
-from minilm.kernels.product import ZERO, add_product, lanes, matrix
+from minilm.kernels.product import add_product
 from minilm.kernels.registers import ROWS, VECTORS
 from minilm.kernels.vectors import memory
 from minilm.reference import linear as reference

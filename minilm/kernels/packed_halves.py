@@ -27,7 +27,8 @@ from minilm.kernels.exponential import as_float
 from minilm.kernels.few_rows import FEW_ROWS
 from minilm.kernels.jit import helper, kernel
 from minilm.kernels.layout import plain
-from minilm.kernels.product import N_BLOCK, ONE, SET, ZERO, add_product, matrix
+from minilm.kernels.packing import ONE, ZERO, matrix
+from minilm.kernels.product import N_BLOCK, SET, add_product
 from minilm.kernels.scratch import release, scratch
 from minilm.kernels.tile_stream import vectors_1, vectors_4, vectors_8
 from minilm.kernels.vectors import memory, part

@@ -7,19 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minilm.kernels import product
+from minilm.kernels import packing
 from minilm.kernels.jit import kernel
-from minilm.kernels.processor import BYTES
-from minilm.kernels.product import (
-    FAR,
-    Band,
+from minilm.kernels.packing import (
     Panels,
     matrix,
-    multiply,
     new_panels,
     pack,
     pack_columns,
 )
+from minilm.kernels.processor import BYTES
+from minilm.kernels.product import FAR, Band, multiply
 from minilm.kernels.registers import ROWS, VECTORS
 
 
@@ -30,10 +28,10 @@ def _product(
 ):  # fmt: skip
     """c from a, packed too if it has the room, and b, packed from `first` on in panels."""
     block = Panels(panels, first, size)
-    pack(matrix(b, 3, b_row, b_column), block, size, n_columns)
+    pack(matrix(b, 3, b_row, b_column), block, size, n_columns, False)
     rows = matrix(a, 5, a_row, a_column)
     if packed.size > 0:
-        rows = pack_columns(rows, packed, n_rows, size)
+        rows = pack_columns(rows, packed, n_rows, size, False)
     to, band = matrix(c, 7, c_row, 1), Band(begin, end)
     multiply(rows, block, start, to, n_rows, n_columns, accumulate, band)
 
@@ -41,7 +39,7 @@ def _product(
 @kernel()
 def _room(x, n_rows, n_columns):
     room = new_panels(x, n_rows, n_columns).size
-    return product.lanes(x), product.padded(x, n_columns), product.panel_width(x, n_columns), room
+    return packing.lanes(x), packing.padded(x, n_columns), packing.panel_width(x, n_columns), room
 
 
 def lanes(dtype):

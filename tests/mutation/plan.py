@@ -73,6 +73,7 @@ _BEHIND = {
     "kernels/attention_forward.py": _ATTENTION,
     "kernels/attention_backward.py": _ATTENTION,
     "kernels/product.py": _PRODUCT,
+    "kernels/packing.py": _PRODUCT,
     "kernels/blocks.py": (*_PRODUCT, *_BF16),
     "kernels/registers.py": _PRODUCT,
     "kernels/vectors.py": _PRODUCT,
