@@ -11,6 +11,7 @@ from minilm.kernels.attention_few import FEW
 from minilm.kernels.bfloat16_tiles import engines
 from minilm.reference import attention as exact
 from minilm.reference import attention_bf16 as reference
+from minilm.reference.linear_bf16 import rounded
 
 _MASK = np.random.default_rng(7).random((2, 101)) < 0.7
 _MASK[1] = False
@@ -55,6 +56,34 @@ def test_twins(name, which, monkeypatch):
         # They round weights before a running maximum or the last one: by as much, not alike.
         assert error(a, b) < 4e-3
         assert error(a, c) < max(1.3 * error(b, c), 1e-6)
+
+
+@pytest.mark.parametrize("which", [0, *engines()])
+@pytest.mark.parametrize("options", [{}, {"causal": True}, {"dropout": 0.2, "key": 5}])
+def test_in_one_tile_the_same_is_rounded(which, options, monkeypatch):
+    """There is one maximum, so both round the same weights, but for a few at a border."""
+    monkeypatch.setattr(attention_bf16, "engine", lambda: which)
+    q, k, v, dy = arguments((3, 4, 64, 40), 2, 64)
+    y, saved = attention_bf16.forward(q, k, v, **options)
+    expected, s = reference.forward(q, k, v, **options)
+    found, twin = attention_bf16.backward(dy, saved), reference.backward(dy, s)
+    for a, b in zip((y, *found), (expected, *twin), strict=True):
+        assert abs(a - b).mean() < 2e-5 * abs(b).mean()
+
+
+def test_without_an_engine_what_comes_in_is_rounded(monkeypatch):
+    monkeypatch.setattr(attention_bf16, "engine", lambda: 0)
+    q, k, v, dy = arguments((2, 4, 130, 40), 2, 130)
+    y, saved = attention_bf16.forward(q, k, v, causal=True)
+    same, _ = attention_bf16.forward(*map(rounded, (q, k, v)), causal=True)
+    np.testing.assert_array_equal(y, same)
+    rounded_too = saved._replace(q=rounded(q), k=rounded(k), v=rounded(v))
+    found, same = (
+        attention_bf16.backward(dy, saved),
+        attention_bf16.backward(rounded(dy), rounded_too),
+    )
+    for a, b in zip(found, same, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_views_are_read_and_written_in_place():
