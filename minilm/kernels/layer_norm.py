@@ -69,7 +69,7 @@ def _forward_row(x, weight, bias, eps, y):
     return mean, rstd
 
 
-@kernel(parallel_from=30_000)
+@kernel(parallel_from=200_000)
 def _forward(x, weight, bias, eps, y, mean, rstd):
     for i in prange(len(x)):
         mean[i], rstd[i] = _forward_row(x[i], weight, bias, eps, y[i])

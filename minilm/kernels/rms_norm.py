@@ -48,7 +48,7 @@ def _forward_row(x, weight, eps, y):
     return rstd
 
 
-@kernel(parallel_from=30_000)
+@kernel(parallel_from=200_000)
 def _forward(x, weight, eps, y, rstd):
     for i in prange(len(x)):
         rstd[i] = _forward_row(x[i], weight, eps, y[i])

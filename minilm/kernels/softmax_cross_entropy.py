@@ -127,7 +127,7 @@ def _surprise(log_total, logit, m):
     return log_total - (logit - m)
 
 
-@kernel(parallel_from=50_000)
+@kernel(parallel_from=150_000)
 def _forward(logits, labels, smooth, lse, nll, uniform):
     n_rows = 1 + 8 * BLOCK // max(1, logits.shape[1])
     for k in prange((labels.size + n_rows - 1) // n_rows):
@@ -144,7 +144,7 @@ def _backward_row(x, lse, of_p, shift):
         x[v] = exp(less(x[v], high, low)) * of_p - shift
 
 
-@kernel(parallel_from=10_000)
+@kernel(parallel_from=250_000)
 def _backward(out, logits, labels, lse, of_p, scale, uniform, spike):
     in_place = out.ctypes.data == logits.ctypes.data
     for i in prange(labels.size):

@@ -45,7 +45,7 @@ def _forward_chunk(x, y):
         y[i] = _positive(x[i]) * _positive(x[i])
 
 
-@kernel(parallel_from=60_000)
+@kernel(parallel_from=400_000)
 def _forward(x, y):
     for k in prange((x.size + CHUNK - 1) // CHUNK):
         s = chunk(k, CHUNK)
@@ -58,7 +58,7 @@ def _backward_chunk(dy, x, dx):
         dx[i] = dy[i] * (like(x[i], 2) * _positive(x[i]))
 
 
-@kernel(parallel_from=60_000)
+@kernel(parallel_from=400_000)
 def _backward(dy, x, dx):
     for k in prange((x.size + CHUNK - 1) // CHUNK):
         s = chunk(k, CHUNK)

@@ -45,7 +45,7 @@ def _forward_row(gate, up, y):
         y[c] = times_sigmoid(gate[c], gate[c]) * up[c]
 
 
-@kernel(parallel_from=30_000)
+@kernel(parallel_from=200_000)
 def _forward(x, y):
     half = y.shape[1]
     for i in prange(len(x)):
