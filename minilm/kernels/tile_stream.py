@@ -7,8 +7,8 @@ step, one behind the other. The processor's own guess of what is read next ends 
 each step asks for what later ones need.
 
 `stream_1`, `stream_2`    16 or 32 rows, in the matrix unit; a is packed, too
-`vectors_1`, `vectors_4`  up to 1 or 4 rows of float32, in vectors, which are as fast as memory
-                          then: a word w holds two weights, w << 16 and w & 0xffff0000 as float32
+`vectors_1`, `vectors_4`, `vectors_8`  up to so many rows of float32, in vectors, on any processor:
+                          a word w holds two weights, w << 16 and w & 0xffff0000 as float32
 """
 
 # mypy: allow-untyped-defs
@@ -78,7 +78,7 @@ class _Stream:
 
     def by_vectors(self, rows: list[Any], b: Any, n_steps: Any) -> list[Any]:
         """For each row two sums of 16 columns; every lane adds up in the order of k, first and
-        second weights apart."""
+        second weights apart, if there are registers for it: up to four rows."""
         n_parts = 2 if len(rows) <= 4 else 1
         builder = self.builder
         before, loop = builder.block, builder.append_basic_block("stream")

@@ -31,6 +31,23 @@ def test_what_is_packed_is_the_rounded_weight(size, columns, order):
 
 
 @given(n=st.integers(1, 40), size=SIZES, columns=SIZES, biased=st.booleans())
+@settings(max_examples=30)
+@example(n=9, size=130, columns=300, biased=True)  # more columns than are widened at once
+@example(n=37, size=130, columns=300, biased=True)
+def test_without_a_matrix_unit_the_error_is_of_float32(n, size, columns, biased):
+    x, weight, bias = _arrays(n, size, columns)
+    bias = bias if biased else None
+    packed = half_weights.keep(weight)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packed_halves, "engines", lambda: ())
+        y = half_weights.linear(x, packed, bias)
+    scale = np.abs(x).astype(float) @ np.abs(widen(narrow(weight))) + 1e-30
+    scale += 0 if bias is None else np.abs(bias)
+    expected = reference.linear(x.astype(float), packed, bias)
+    assert (np.abs(y - expected) <= 8e-7 * scale).all()
+
+
+@given(n=st.integers(1, 40), size=SIZES, columns=SIZES, biased=st.booleans())
 @settings(max_examples=60)
 @example(n=300, size=130, columns=65, biased=True)  # more groups than stay in the cache
 def test_the_error_is_that_of_16_bits_of_x(n, size, columns, biased):
